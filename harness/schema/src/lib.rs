@@ -1,0 +1,39 @@
+//! The raw-data contract: what a run directory holds, and nothing that judges it.
+//!
+//! A run is a directory with `run.json` ([`RunHeader`]) and `trials.jsonl` (one [`Trial`] a line).
+//! Integers on disk, units in names (`wall_ns`); what is unknown is absent with its reason, never 0.
+//! The measures that both the answer table and the frames of the analysis need (rate, effective
+//! CPUs, blocked share …) are methods of [`Trial`], so that nothing is defined twice.
+//! `SCHEMA.md` lists every field with its unit and when it is absent.
+
+mod counter;
+mod derive;
+mod header;
+mod hist;
+mod read;
+mod trial;
+
+pub use counter::{Absence, Counter, CounterValue};
+pub use derive::{Contest, WorkerShare};
+pub use header::{
+    AbsentModel, Cgroup, CpuInfo, Host, MachineState, Plan, PlannedBlock, PlannedTrial, RunHeader,
+    Runtime, StateItem, Tool,
+};
+pub use hist::{Histogram, bucket_index, bucket_lowest, bucket_width};
+pub use read::{ReadError, Run, read_run};
+pub use trial::{
+    Arm, Carrier, CarrierWindow, Gates, Outcome, Pass, Placement, ProcDelta, Span, Stage, Status,
+    Trial, Window, WorkerTotal,
+};
+
+/// Version of the raw-data contract written by this build.
+///
+/// A reader accepts every version from 1 up to its own: fields added later are optional and absent
+/// in older data. It refuses a newer one ([`ReadError::NewerSchema`]).
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// File name of the run header inside a run directory.
+pub const HEADER_FILE: &str = "run.json";
+
+/// File name of the trials inside a run directory.
+pub const TRIALS_FILE: &str = "trials.jsonl";
