@@ -1,1 +1,18 @@
-//! stub
+//! Slices of numbers in; intervals and decisions out. No I/O, no polars, imports nothing of ours.
+//!
+//! Both programs judge by this crate: `amdahl run` ends with the table it computes, and
+//! `amdahl-analysis` writes the same decisions into `verdicts.json`.
+
+mod budget;
+mod gates;
+mod interval;
+mod judge;
+mod observation;
+
+pub use budget::{Budget, BudgetInput, loss_budget};
+pub use gates::{FOREIGN_MAX, GateReading, STEAL_MAX, gate_failure};
+pub use interval::{Interval, log_t_interval, median, quantile_sorted, t_interval, t_quantile};
+pub use judge::{
+    BlockPoint, IoRow, IoVerdict, Judgement, ParallelismRow, Verdict, judge, karp_flatt,
+};
+pub use observation::{Contest, Machine, Missing, Observation, Shares};
