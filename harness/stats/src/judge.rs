@@ -1,7 +1,34 @@
-//! The verdict rule.
+//! The verdict rule: which rows there are, and the one function both programs call.
+//!
+//! Blocks are chosen in `blocks`, CPU-bound rows decided in `parallelism`, I/O-bound ones in
+//! `io_overlap`. No figure is measured here, and no text is laid out for a screen or a page.
+
+mod blocks;
+mod io_overlap;
+mod parallelism;
+
+use std::collections::BTreeMap;
 
 use crate::budget::Budget;
 use crate::interval::Interval;
+use crate::observation::{Machine, Missing, Observation};
+use blocks::Series;
+
+/// A gain that counts: speed-up or throughput ratio above 1.15; at or below, N do no more than one.
+pub(crate) const GAIN_MIN: f64 = 1.15;
+/// Share of the ceiling, of N (effective CPUs) and, for the ceiling itself, of N, that counts as all.
+pub(crate) const SHARE_MIN: f64 = 0.8;
+/// Share of a row's blocks that may be dropped before nothing is decided.
+pub(crate) const DROPPED_MAX: f64 = 0.3;
+/// Largest relative change of the rate over a trial's windows that still counts as steady.
+pub(crate) const DRIFT_MAX: f64 = 0.1;
+/// Level of every interval.
+pub(crate) const LEVEL: f64 = 0.95;
+
+/// Workloads whose operations wait instead of compute.
+const IO_BOUND: [&str; 2] = ["sleep", "pipe"];
+/// Workloads that are the harness's own cost: no decision about a model follows from them.
+const UNJUDGED: [&str; 1] = ["noop"];
 
 /// Do several workers of this model run in parallel?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +63,7 @@ pub struct ParallelismRow {
     pub model: String,
     /// Workload id.
     pub workload: String,
-    /// N.
+    /// N; 1 only in the one row of a model of which nothing else was planned.
     pub workers: u32,
     /// The model's verdict is the one at the largest N that the CPUs available can serve.
     pub decisive: bool,
@@ -54,7 +81,8 @@ pub struct ParallelismRow {
     pub cpus_available: u32,
     /// Blocks used.
     pub blocks: u32,
-    /// Blocks dropped by a gate.
+    /// Blocks dropped: by a gate, a broken contest, drift, or a trial that failed. The reasons name
+    /// each. Blocks that were not run are neither used nor dropped.
     pub dropped: u32,
     /// Largest loss (`blocked`, `hardware` …), `nothing` if no loss exceeds 5 % of N, or `unknown`.
     pub limited_by: String,
@@ -106,3 +134,58 @@ pub struct Judgement {
     /// I/O-bound (`sleep`, `pipe`), the same order.
     pub io_overlap: Vec<IoRow>,
 }
+
+/// Decides every model and workload at every N >= 2 that was measured or planned.
+///
+/// Blocks are told apart by their number alone: whoever judges several runs together numbers their
+/// blocks apart. The order of the observations changes nothing but the order of the models.
+pub fn judge(observations: &[Observation], missing: &[Missing], machine: &Machine) -> Judgement {
+    let mut judgement = Judgement::default();
+    for series in by_model_and_workload(observations, missing) {
+        if UNJUDGED.contains(&series.workload) {
+            continue;
+        }
+        if IO_BOUND.contains(&series.workload) {
+            judgement.io_overlap.extend(io_overlap::rows(&series));
+        } else {
+            judgement.parallelism.extend(parallelism::rows(&series, machine));
+        }
+    }
+    judgement
+}
+
+/// Karp and Flatt's experimentally determined serial share at N workers,
+/// e(N) = (N / S - 1) / (N - 1), S the speed-up; NaN where it is not defined (N < 2, S <= 0).
+///
+/// Karp and Flatt, "Measuring parallel processor performance", CACM 33(5), 1990.
+pub fn karp_flatt(speedup: f64, n: u32) -> f64 {
+    if n < 2 || speedup.is_nan() || speedup <= 0.0 {
+        return f64::NAN;
+    }
+    (f64::from(n) / speedup - 1.0) / (f64::from(n) - 1.0)
+}
+
+/// Groups by model in order of first appearance (observations first), then workload by name.
+fn by_model_and_workload<'a>(
+    observations: &'a [Observation],
+    missing: &'a [Missing],
+) -> Vec<Series<'a>> {
+    let mut rank: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, &str), Series<'a>> = BTreeMap::new();
+    let mut place = |model: &'a str| {
+        let next = rank.len();
+        *rank.entry(model).or_insert(next)
+    };
+    for o in observations {
+        let key = (place(&o.model), o.workload.as_str());
+        groups.entry(key).or_insert_with(|| Series::new(&o.model, &o.workload)).observe(o);
+    }
+    for m in missing {
+        let key = (place(&m.model), m.workload.as_str());
+        groups.entry(key).or_insert_with(|| Series::new(&m.model, &m.workload)).miss(m);
+    }
+    groups.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests;

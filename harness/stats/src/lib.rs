@@ -9,7 +9,7 @@ mod interval;
 mod judge;
 mod observation;
 
-pub use budget::{Budget, BudgetInput, loss_budget};
+pub use budget::{Budget, BudgetInput, TimeUse, loss_budget};
 pub use gates::{FOREIGN_MAX, GateReading, STEAL_MAX, gate_failure};
 pub use interval::{Interval, log_t_interval, median, quantile_sorted, t_interval, t_quantile};
 pub use judge::{
