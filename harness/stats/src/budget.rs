@@ -55,6 +55,9 @@ use crate::observation::{Observation, Shares};
 /// A loss below this share of N limits nothing: 5 %.
 pub(crate) const LOSS_MIN: f64 = 0.05;
 
+/// Ratios of rates beyond this are broken input; products with them must stay finite.
+const RATIO_MAX: f64 = 1e9;
+
 /// Parts of N at one worker count; they add up to N exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Budget {
@@ -154,14 +157,14 @@ pub struct BudgetInput {
 /// Splits the ideal N; the formulas and their reasons stand at the top of this file.
 ///
 /// The parts add up to N (to rounding), every part but `unexplained` is 0 or more, and none is NaN,
-/// whatever comes in: shares that are not finite count as unknown, a speed-up that is not finite or is
-/// negative as 0.
+/// whatever comes in: shares and ceilings that no machine can have count as unknown, a speed-up that
+/// is not finite or is negative as 0, and one above a billion as a billion.
 pub fn loss_budget(input: &BudgetInput) -> Budget {
     let n = f64::from(input.workers);
-    let a = if input.speedup.is_finite() { input.speedup.max(0.0) } else { 0.0 };
+    let a = if input.speedup.is_finite() { input.speedup.clamp(0.0, RATIO_MAX) } else { 0.0 };
     let mut budget = Budget { achieved: a, ..Budget::default() };
     if let (Some(one), Some(many)) = (Spent::of(&input.one, 1.0), Spent::of(&input.many, n)) {
-        let ceiling = input.ceiling_speedup.filter(|c| c.is_finite() && *c > 0.0);
+        let ceiling = input.ceiling_speedup.filter(|c| (1.0 / RATIO_MAX..=RATIO_MAX).contains(c));
         let ceiling = ceiling.zip(Spent::of(&input.ceiling, n).filter(|s| s.shares.cpu > 0.0));
         budget = split(a, &one, &many, ceiling.as_ref());
     }
@@ -186,7 +189,8 @@ impl Spent {
         if ![cpu, run_queue, blocked, idle, outside].into_iter().all(sane) {
             return None;
         }
-        let part = |share: Option<f64>| share.filter(|s| s.is_finite()).unwrap_or(0.0) * workers;
+        let known = |share: Option<f64>| share.filter(|s| s.is_finite());
+        let part = |share: Option<f64>| known(share).map_or(0.0, |s| s.clamp(0.0, 1.0) * workers);
         Some(Self { shares, stolen: part(time.stolen), foreign: part(time.foreign_delay) })
     }
 }

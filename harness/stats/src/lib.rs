@@ -8,6 +8,8 @@ mod gates;
 mod interval;
 mod judge;
 mod observation;
+#[cfg(test)]
+mod synthetic;
 
 pub use budget::{Budget, BudgetInput, TimeUse, loss_budget};
 pub use gates::{FOREIGN_MAX, GateReading, STEAL_MAX, gate_failure};

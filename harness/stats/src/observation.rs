@@ -73,7 +73,9 @@ pub struct Missing {
     pub workers: u32,
     /// Ceiling or model.
     pub ceiling: bool,
-    /// Kind and reason (`budget`, `checksum: …`).
+    /// Kind and reason (`budget`, `checksum: …`). One that begins with `budget`, `interrupt`, `not run`
+    /// or `absent` says that the trial was never started; any other that it failed, which counts
+    /// against its block.
     pub reason: String,
 }
 

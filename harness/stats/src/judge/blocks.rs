@@ -120,9 +120,10 @@ impl<'a> Series<'a> {
                 many.len()
             ))),
             None => Err(match self.missing.get(&place) {
-                Some(reason) if is_not_run(reason) => {
-                    Lack { text: format!("{what} was not run: {}", bare(reason)), not_run: true }
-                }
+                Some(reason) if is_not_run(reason) => Lack {
+                    text: format!("{what} was not run: {}", next_step(reason)),
+                    not_run: true,
+                },
                 Some(reason) => Lack::failed(format!("{what} gave no usable numbers ({reason})")),
                 None => Lack { text: format!("{what} was not planned"), not_run: true },
             }),
@@ -205,6 +206,11 @@ fn is_not_run(reason: &str) -> bool {
     ["budget", "interrupt", "not run", "not_run", "absent"].iter().any(|k| reason.starts_with(k))
 }
 
-fn bare(reason: &str) -> &str {
-    reason.trim_start_matches("not run: ").trim_start_matches("not_run: ")
+/// The reason, and where time was lacking what gives the run more of it.
+fn next_step(reason: &str) -> String {
+    let bare = reason.trim_start_matches("not run: ").trim_start_matches("not_run: ");
+    if bare.starts_with("budget") || bare.starts_with("interrupt") {
+        return format!("{bare}; raise `--budget`, or `--resume` the run");
+    }
+    bare.to_owned()
 }

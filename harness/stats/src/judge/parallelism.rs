@@ -206,7 +206,7 @@ fn undecidable(
         ));
     }
     match used {
-        0 => return Some(format!("no block has the model both at N = 1 and at N = {n}")),
+        0 => return Some(format!("not run: no block has the model both at N = 1 and at N = {n}")),
         1 => {
             let why = "only 1 block is usable, so there is no interval: measure at least 3 \
                        (`--blocks 3`, or `--resume` the run)";
