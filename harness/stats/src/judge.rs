@@ -188,4 +188,6 @@ fn by_model_and_workload<'a>(
 }
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

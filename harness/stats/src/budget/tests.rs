@@ -1,9 +1,9 @@
-//! Budgets worked out by hand, each cause under noise, and what holds for any input.
+//! Budgets worked out by hand, and what holds for any input. Causes under noise: `judge::simulation`.
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::synthetic::{Noise, cpu};
+use crate::synthetic::cpu;
 
 fn use_of(shares: Shares) -> TimeUse {
     TimeUse { shares: Some(shares), ..TimeUse::default() }
@@ -150,45 +150,6 @@ fn five_percent_of_n_limits_nothing_and_the_first_of_equals_wins() {
     let b = Budget { achieved: 1.0, run_queue: 0.5, no_progress: 0.5, ..Budget::default() };
     assert_eq!(b.limited_by(2), "run_queue");
     assert_eq!(Budget::mean(&[]), None);
-}
-
-/// One cause each at N = 2, 4 and 8, with 3 % noise on rates and shares: blamed rightly every time.
-#[test]
-fn every_cause_is_blamed_twenty_of_twenty_times() {
-    type Cause = (&'static str, fn(f64) -> (f64, f64, Shares));
-    // N -> speed-up, ceiling, shares of the model at N.
-    let causes: [Cause; 5] = [
-        ("blocked", |n| (1.0, n, Shares { cpu: 1.0, blocked: n - 1.0, ..Shares::default() })),
-        ("run_queue", |n| {
-            (n / 2.0, n, Shares { cpu: n / 2.0, run_queue: n / 2.0, ..Shares::default() })
-        }),
-        ("imbalance", |n| {
-            (
-                n * 0.7,
-                n,
-                Shares { cpu: n * 0.7, idle: n * 0.2, outside: n * 0.1, ..Shares::default() },
-            )
-        }),
-        ("no_progress", |n| (n * 0.6, n, cpu(n))),
-        ("hardware", |n| (n * 0.7, n * 0.7, cpu(n))),
-    ];
-    for (name, make) in causes {
-        for (draw, n) in (0..20).flat_map(|draw| [2_u32, 4, 8].map(|n| (draw, n))) {
-            let mut noise = Noise::new(draw * 3 + u64::from(n));
-            let ideal = f64::from(n);
-            let (speedup, ceiling, shares) = make(ideal);
-            let budget = loss_budget(&BudgetInput {
-                workers: n,
-                speedup: noise.around(speedup, 0.03),
-                one: use_of(noise.shares(cpu(1.0), 1.0, 0.03)),
-                many: use_of(noise.shares(shares, ideal, 0.03)),
-                ceiling_speedup: Some(noise.around(ceiling, 0.03)),
-                ceiling: use_of(noise.shares(cpu(ideal), ideal, 0.03)),
-            });
-            assert_eq!(budget.limited_by(n), name, "draw {draw}, N = {n}: {budget:?}");
-            adds_up(&budget, ideal);
-        }
-    }
 }
 
 prop_compose! {

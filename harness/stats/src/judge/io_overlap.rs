@@ -47,9 +47,12 @@ fn decide(ratio: Option<Interval>, selection: &Selection<'_>) -> (IoVerdict, Opt
         );
         return (IoVerdict::Unknown, Some(why));
     }
+    if used == 0 {
+        return (IoVerdict::Unknown, None); // Nothing was run; the notes say why, block by block.
+    }
     let Some(ratio) = ratio else {
         let why = format!(
-            "{used} usable blocks give no interval: measure at least 3 (`--blocks 3`, or `--resume` \
+            "{used} usable block(s) give no interval: measure at least 3 (`--blocks 3`, or `--resume` \
              the run)"
         );
         return (IoVerdict::Unknown, Some(why));

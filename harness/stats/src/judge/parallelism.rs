@@ -144,6 +144,9 @@ fn decide(
     if let Some(why) = undecidable(row, selection, machine) {
         return (Verdict::Unknown, Some(why));
     }
+    if selection.used.is_empty() {
+        return (Verdict::Unknown, None); // Nothing was run; the notes say why, block by block.
+    }
     let (Some(speedup), Some(share)) = (row.speedup, row.ceiling_share) else {
         return (
             Verdict::Unknown,
@@ -205,16 +208,12 @@ fn undecidable(
             percent(DROPPED_MAX)
         ));
     }
-    match used {
-        0 => return Some(format!("not run: no block has the model both at N = 1 and at N = {n}")),
-        1 => {
-            let why = "only 1 block is usable, so there is no interval: measure at least 3 \
-                       (`--blocks 3`, or `--resume` the run)";
-            return Some(why.to_owned());
-        }
-        _ => {}
+    if used == 1 {
+        let why = "only 1 block is usable, so there is no interval: measure at least 3 (`--blocks 3`, \
+                   or `--resume` the run)";
+        return Some(why.to_owned());
     }
-    ceiling_too_low(row)
+    if used == 0 { None } else { ceiling_too_low(row) }
 }
 
 fn ceiling_too_low(row: &ParallelismRow) -> Option<String> {

@@ -1,1 +1,349 @@
+//! Verdicts on small cases worked out by hand: each rule, each reason, rows and their order.
 
+use super::*;
+use crate::observation::{Contest, Shares};
+use crate::synthetic::{block, cpu, machine, missing, row_of, run_of, trial};
+
+fn says(row: &ParallelismRow, text: &str) {
+    assert!(row.reasons.iter().any(|r| r.contains(text)), "no `{text}` in {:#?}", row.reasons);
+}
+
+#[test]
+fn two_real_cpus_are_parallel() {
+    let row = row_of(&run_of(&[1.96, 1.97, 1.98]), &[]);
+    assert_eq!((row.verdict, row.decisive), (Verdict::Parallel, true));
+    assert_eq!((row.blocks, row.dropped, row.cpus_available), (3, 0, 2));
+    assert_eq!(row.limited_by, "nothing");
+    assert_eq!(row.reasons, Vec::<String>::new());
+    // Geometric mean of 1.96, 1.97, 1.98, divided by 2 for the share.
+    let s = row.speedup.unwrap();
+    assert!((s.estimate - (1.96_f64 * 1.97 * 1.98).cbrt()).abs() < 1e-12);
+    assert!((row.ceiling_share.unwrap().estimate - s.estimate / 2.0).abs() < 1e-12);
+    assert!(row.karp_flatt.unwrap().estimate < 0.02);
+    assert_eq!(row.points.len(), 3);
+    assert_eq!(row.points[1].ceiling, Some(2.0));
+}
+
+#[test]
+fn one_at_a_time_is_serial_and_blocked() {
+    let row = row_of(&run_of(&[0.98, 1.0, 1.02]), &[]);
+    assert_eq!(row.verdict, Verdict::Serial);
+    assert_eq!(row.limited_by, "blocked");
+    assert!((row.karp_flatt.unwrap().estimate - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn between_them_is_partly() {
+    let row = row_of(&run_of(&[1.39, 1.40, 1.41]), &[]);
+    assert_eq!(row.verdict, Verdict::Partly);
+    // All of the ceiling, but with the CPU time of one: the work was not done at the same time.
+    let mut idle = run_of(&[1.98, 1.98, 1.99]);
+    for o in idle.iter_mut().filter(|o| o.workers == 2 && !o.ceiling) {
+        o.effective_cpus = Some(1.1 + 0.01 * f64::from(o.block));
+    }
+    assert_eq!(row_of(&idle, &[]).verdict, Verdict::Partly);
+}
+
+#[test]
+fn an_interval_over_a_limit_decides_nothing() {
+    let row = row_of(&run_of(&[1.0, 1.2, 1.4]), &[]);
+    assert_eq!(row.verdict, Verdict::Unknown);
+    says(&row, "lies on both sides of 1.15");
+    says(&row, "--blocks 6");
+    let row = row_of(&run_of(&[1.5, 1.75, 2.0]), &[]);
+    assert_eq!(row.verdict, Verdict::Unknown);
+    says(&row, "share of the ceiling");
+}
+
+#[test]
+fn busy_without_gain_is_serial_with_a_word() {
+    let spinning: Vec<_> = (0..3).flat_map(|id| block(id, 2, 1.0, 2.0, cpu(2.0))).collect();
+    let row = row_of(&spinning, &[]);
+    assert_eq!(row.verdict, Verdict::Serial);
+    assert_eq!(row.limited_by, "no_progress");
+    says(&row, "2.00 CPUs were busy");
+}
+
+#[test]
+fn without_effective_cpus_nothing_is_parallel_but_serial_is() {
+    let forget = |mut run: Vec<Observation>| {
+        run.iter_mut().for_each(|o| (o.effective_cpus, o.shares) = (None, None));
+        run
+    };
+    let row = row_of(&forget(run_of(&[1.97, 1.98, 1.99])), &[]);
+    assert_eq!(row.verdict, Verdict::Unknown);
+    says(&row, "effective CPUs are unknown");
+    assert_eq!(row_of(&forget(run_of(&[1.39, 1.40, 1.41])), &[]).verdict, Verdict::Partly);
+    let serial = row_of(&forget(run_of(&[0.99, 1.0, 1.01])), &[]);
+    assert_eq!((serial.verdict, serial.limited_by.as_str()), (Verdict::Serial, "unexplained"));
+    says(&serial, "the loss cannot be split");
+}
+
+#[test]
+fn one_cpu_tells_nothing_and_says_why() {
+    let note = Some("affinity mask 0".to_owned());
+    let one = Machine { cpus_available: 1, note };
+    for speedups in [[1.0, 1.0, 1.01], [1.97, 1.98, 1.99]] {
+        let rows = judge(&run_of(&speedups), &[], &one).parallelism;
+        assert_eq!((rows[0].verdict, rows[0].decisive), (Verdict::Unknown, true));
+        assert_eq!(rows[0].cpus_available, 1);
+        says(
+            &rows[0],
+            "1 CPU is available (affinity mask 0): nothing can be told about parallelism",
+        );
+        says(&rows[0], "run without taskset");
+        assert!(rows[0].speedup.is_some());
+    }
+}
+
+#[test]
+fn a_ceiling_that_was_not_free_decides_nothing() {
+    let low: Vec<_> = (0..3).flat_map(|id| block(id, 2, 1.3, 1.35, cpu(2.0))).collect();
+    let row = row_of(&low, &[]);
+    assert_eq!((row.verdict, row.limited_by.as_str()), (Verdict::Unknown, "hardware"));
+    says(&row, "reached only 1.35 times");
+    says(&row, "must be 1.60");
+    let none: Vec<_> = run_of(&[1.0; 3]).into_iter().filter(|o| !o.ceiling).collect();
+    let row = row_of(&none, &[missing(0, 2, true, "budget")]);
+    assert_eq!(row.verdict, Verdict::Unknown);
+    says(&row, "fewer than 2 blocks have a ceiling");
+    says(&row, "block 0 without a ceiling: the ceiling at N = 2 was not run: budget");
+}
+
+/// One block of three is above 30 %, one of four is not.
+#[test]
+fn a_failed_gate_drops_its_block() {
+    let disturb = |mut run: Vec<Observation>| {
+        let o = run.iter_mut().find(|o| o.block == 1 && o.workers == 2).unwrap();
+        o.gates.foreign_ticks = Some(100.0);
+        run
+    };
+    let row = row_of(&disturb(run_of(&[1.0; 3])), &[]);
+    assert_eq!((row.verdict, row.blocks, row.dropped), (Verdict::Unknown, 2, 1));
+    says(&row, "1 of 3 blocks were dropped");
+    // 100 + 2 + 2 of 1200 ticks.
+    says(&row, "block 1 dropped: other programs used 8.7 %");
+    let row = row_of(&disturb(run_of(&[1.0; 4])), &[]);
+    assert_eq!((row.verdict, row.blocks, row.dropped), (Verdict::Serial, 3, 1));
+    says(&row, "block 1 dropped");
+}
+
+#[test]
+fn run_delay_a_broken_contest_and_drift_drop_blocks_too() {
+    type Change = fn(&mut Observation);
+    let cases: [(Change, &str); 4] = [
+        (|o| o.foreign_delay = Some(0.2), "waited 20.0 % of the time"),
+        (|o| o.contest = Contest::Broken("worker 1 was late".into()), "worker 1 was late"),
+        (|o| o.drift = Some(-0.25), "changed by -25.0 %"),
+        (|o| o.rate = f64::NAN, "has the rate NaN"),
+    ];
+    for (change, text) in cases {
+        for place in [(1, false), (2, false)] {
+            let mut run = run_of(&[1.98; 4]);
+            let hit = |o: &&mut Observation| o.block == 2 && (o.workers, o.ceiling) == place;
+            change(run.iter_mut().find(hit).unwrap());
+            let row = row_of(&run, &[]);
+            assert_eq!((row.verdict, row.dropped), (Verdict::Parallel, 1), "{:?}", row.reasons);
+            says(&row, text);
+        }
+    }
+}
+
+#[test]
+fn a_starved_worker_is_fairness_not_invalidity() {
+    let mut run = run_of(&[1.0, 1.01, 0.99]);
+    for o in run.iter_mut().filter(|o| o.workers == 2 && !o.ceiling && o.block < 2) {
+        o.contest = Contest::Starved;
+    }
+    let row = row_of(&run, &[]);
+    assert_eq!((row.verdict, row.dropped), (Verdict::Serial, 0));
+    says(&row, "in 2 of 3 blocks a worker was starved");
+}
+
+#[test]
+fn too_few_blocks() {
+    let row = row_of(&run_of(&[1.98]), &[]);
+    assert_eq!((row.verdict, row.blocks), (Verdict::Unknown, 1));
+    assert_eq!(row.speedup, None);
+    assert!(row.budget.is_some());
+    says(&row, "only 1 block is usable");
+    assert_eq!(row_of(&run_of(&[1.98, 1.99]), &[]).verdict, Verdict::Parallel);
+}
+
+#[test]
+fn a_model_that_was_not_run_or_failed_keeps_its_row() {
+    let plan = |reason| [(0, 1), (0, 2), (1, 2)].map(|(b, n)| missing(b, n, false, reason));
+    let row = row_of(&[], &plan("budget"));
+    assert_eq!((row.verdict, row.decisive, row.workers), (Verdict::Unknown, true, 2));
+    assert_eq!((row.limited_by.as_str(), row.blocks, row.dropped), ("unknown", 0, 0));
+    says(&row, "blocks 0, 1 incomplete: the model at N = 2 was not run: budget; raise `--budget`");
+    assert_eq!(row.reasons.len(), 1);
+    let row = row_of(&[], &plan("checksum: worker 1 lost an update"));
+    assert_eq!((row.verdict, row.dropped), (Verdict::Unknown, 2));
+    says(&row, "gave no usable numbers (checksum: worker 1 lost an update)");
+    let row = row_of(&[trial(0, 1, false, 1.0, cpu(1.0))], &[]);
+    assert_eq!((row.workers, row.verdict, row.decisive), (1, Verdict::Unknown, true));
+    says(&row, "--workers 1,2");
+}
+
+/// Failures in a third of the blocks are as bad as disturbances: survivors prove little.
+#[test]
+fn failed_trials_count_against_their_blocks() {
+    let run: Vec<_> = run_of(&[1.98; 3]).into_iter().filter(|o| o.block != 1).collect();
+    let row =
+        row_of(&run, &[missing(1, 2, false, "crash: signal 11"), missing(1, 1, false, "budget")]);
+    assert_eq!((row.verdict, row.dropped), (Verdict::Unknown, 1));
+    says(&row, "block 1 dropped: the model at N = 2 gave no usable numbers (crash: signal 11)");
+}
+
+#[test]
+fn trials_of_two_runs_under_one_number_are_not_mixed() {
+    let mut run = run_of(&[1.98; 4]);
+    run.push(run[4].clone());
+    let row = row_of(&run, &[]);
+    assert_eq!((row.verdict, row.dropped), (Verdict::Parallel, 1));
+    says(&row, "is there 2 times");
+}
+
+fn wide(counts: &[u32]) -> Vec<Observation> {
+    let mut run = Vec::new();
+    for id in 0..3 {
+        run.push(trial(id, 1, false, 1000.0, cpu(1.0)));
+        for n in counts {
+            let x = f64::from(*n);
+            run.push(trial(id, *n, false, 1000.0 * x, cpu(x)));
+            run.push(trial(id, *n, true, 1000.0 * x, cpu(x)));
+        }
+    }
+    run
+}
+
+#[test]
+fn the_decisive_row_is_the_largest_n_that_fits() {
+    let decisive = |counts: &[u32], cpus, missing: &[Missing]| {
+        let rows = judge(&wide(counts), missing, &machine(cpus)).parallelism;
+        let decisive: Vec<u32> = rows.iter().filter(|r| r.decisive).map(|r| r.workers).collect();
+        assert_eq!(decisive.len(), 1, "{rows:#?}");
+        decisive[0]
+    };
+    assert_eq!(decisive(&[2, 4, 8], 4, &[]), 4);
+    assert_eq!(decisive(&[2, 4, 8], 7, &[]), 4);
+    assert_eq!(decisive(&[2, 4, 8], 1, &[]), 2);
+    assert_eq!(decisive(&[4, 8], 2, &[]), 4);
+    // What was only planned yields to what was measured; what failed does not.
+    assert_eq!(decisive(&[2], 4, &[missing(0, 4, false, "budget")]), 2);
+    assert_eq!(decisive(&[2], 4, &[missing(0, 4, false, "crash")]), 4);
+    assert_eq!(decisive(&[], 4, &[2, 4].map(|n| missing(0, n, false, "budget"))), 4);
+    let rows = judge(&wide(&[2, 4]), &[], &machine(2)).parallelism;
+    assert_eq!(
+        rows.iter().map(|r| r.verdict).collect::<Vec<_>>(),
+        [Verdict::Parallel, Verdict::Unknown]
+    );
+    says(&rows[1], "N = 4 is above the 2 CPUs available");
+    assert!(rows[1].speedup.is_some());
+}
+
+#[test]
+fn more_than_n_is_remarked() {
+    let mut run = run_of(&[2.4, 2.41, 2.42]);
+    run.iter_mut().filter(|o| o.workers == 2).for_each(|o| o.effective_cpus = Some(2.0));
+    says(&row_of(&run, &[]), "above N = 2");
+}
+
+#[test]
+fn rows_come_by_model_workload_and_n() {
+    let mut run = Vec::new();
+    for (model, workload) in
+        [("b", "cpu"), ("b", "sleep"), ("a", "mem"), ("a", "cpu"), ("a", "noop")]
+    {
+        run.extend(wide(&[4, 2]).into_iter().map(|o| Observation {
+            model: model.into(),
+            workload: workload.into(),
+            ..o
+        }));
+    }
+    let j = judge(&run, &[], &machine(4));
+    let keys: Vec<_> = j.parallelism.iter().map(|r| (&*r.model, &*r.workload, r.workers)).collect();
+    assert_eq!(
+        keys,
+        [
+            ("b", "cpu", 2),
+            ("b", "cpu", 4),
+            ("a", "cpu", 2),
+            ("a", "cpu", 4),
+            ("a", "mem", 2),
+            ("a", "mem", 4)
+        ]
+    );
+    assert_eq!(j.io_overlap.len(), 2);
+}
+
+fn sleeping(ratios: &[f64]) -> Vec<Observation> {
+    let mut run = run_of(ratios);
+    run.retain(|o| !o.ceiling);
+    run.iter_mut().for_each(|o| o.workload = "sleep".into());
+    run
+}
+
+fn io_row(run: &[Observation], missing: &[Missing]) -> IoRow {
+    judge(run, missing, &machine(1)).io_overlap.remove(0)
+}
+
+/// On one CPU, without a ceiling.
+#[test]
+fn sleeping_overlaps_or_not() {
+    let row = io_row(&sleeping(&[1.98, 2.0, 1.99]), &[]);
+    assert_eq!((row.verdict, row.blocks, row.workers), (IoVerdict::Overlaps, 3, 2));
+    assert_eq!(row.reasons, Vec::<String>::new());
+    assert_eq!(io_row(&sleeping(&[1.0, 1.01, 0.99]), &[]).verdict, IoVerdict::DoesNot);
+    let row = io_row(&sleeping(&[1.0, 1.5, 2.0]), &[]);
+    assert_eq!(row.verdict, IoVerdict::Unknown);
+    assert!(row.reasons[0].contains("both sides of 1.15"), "{:?}", row.reasons);
+    assert_eq!(io_row(&sleeping(&[2.0]), &[]).verdict, IoVerdict::Unknown);
+}
+
+#[test]
+fn a_disturbance_can_hide_overlap_but_not_feign_it() {
+    let disturb = |mut run: Vec<Observation>| {
+        run.iter_mut().for_each(|o| o.gates.foreign_ticks = Some(60.0));
+        run
+    };
+    let row = io_row(&disturb(sleeping(&[1.98, 2.0, 1.99])), &[]);
+    assert_eq!((row.verdict, row.blocks), (IoVerdict::Overlaps, 3));
+    assert!(row.reasons[0].starts_with("blocks 0, 1, 2 disturbed but used: other programs"));
+    let row = io_row(&disturb(sleeping(&[1.0, 1.01, 0.99])), &[]);
+    assert_eq!(row.verdict, IoVerdict::Unknown);
+    assert!(row.reasons[0].contains("can hide it"), "{:?}", row.reasons);
+}
+
+#[test]
+fn io_that_was_not_run_keeps_its_row() {
+    let planned = Missing { workload: "pipe".into(), ..missing(0, 8, false, "budget") };
+    let row = io_row(&[], &[planned]);
+    assert_eq!((row.verdict, row.workers, row.blocks), (IoVerdict::Unknown, 8, 0));
+    assert!(row.reasons[0].contains("not run: budget"), "{:?}", row.reasons);
+}
+
+/// e(2) = 2 / S - 1; under Amdahl's law with serial share .1, S(4) = 1 / (.1 + .9 / 4).
+#[test]
+fn karp_flatt_recovers_the_serial_share() {
+    assert_eq!(karp_flatt(2.0, 2), 0.0);
+    assert_eq!(karp_flatt(1.0, 2), 1.0);
+    assert!((karp_flatt(1.0 / (0.1 + 0.9 / 4.0), 4) - 0.1).abs() < 1e-12);
+    assert!(karp_flatt(1.0, 1).is_nan() && karp_flatt(0.0, 2).is_nan());
+}
+
+#[test]
+fn a_budget_is_the_mean_of_the_blocks_whose_shares_are_known() {
+    let mut run = run_of(&[1.0, 1.0, 1.0]);
+    run[1].shares = None;
+    let budget = row_of(&run, &[]).budget.unwrap();
+    assert_eq!(budget, Budget { achieved: 1.0, blocked: 1.0, ..Budget::default() });
+    // One block all blocked, one half blocked and half idle.
+    let lost = [(1.0, 0.0), (0.5, 0.5)];
+    let run = lost.into_iter().zip(0..).flat_map(|((blocked, idle), id)| {
+        block(id, 2, 1.0, 2.0, Shares { cpu: 1.0, blocked, idle, ..Shares::default() })
+    });
+    let budget = row_of(&run.collect::<Vec<_>>(), &[]).budget.unwrap();
+    assert_eq!((budget.blocked, budget.imbalance), (0.75, 0.25));
+}
