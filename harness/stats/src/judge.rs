@@ -1,11 +1,12 @@
 //! The verdict rule: which rows there are, and the one function both programs call.
 //!
-//! Blocks are chosen in `blocks`, CPU-bound rows decided in `parallelism`, I/O-bound ones in
-//! `io_overlap`. No figure is measured here, and no text is laid out for a screen or a page.
+//! Blocks are chosen in `blocks`, CPU-bound rows made in `parallelism` and decided in `rule`, I/O-bound
+//! ones both in `io_overlap`. No figure is measured here, and no text is laid out for a screen or a page.
 
 mod blocks;
 mod io_overlap;
 mod parallelism;
+mod rule;
 
 use std::collections::BTreeMap;
 

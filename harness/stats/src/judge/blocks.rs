@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::DRIFT_MAX;
+use super::{DRIFT_MAX, DROPPED_MAX};
 use crate::gates::{GateReading, gate_failure, percent};
 use crate::observation::{Contest, Missing, Observation};
 
@@ -176,6 +176,19 @@ impl Lack {
     fn failed(text: String) -> Self {
         Self { text, not_run: false }
     }
+}
+
+/// Why nothing is decided, if too many blocks of the row were dropped.
+pub(super) fn too_many_dropped(selection: &Selection<'_>) -> Option<String> {
+    let dropped = selection.dropped.len();
+    let blocks = selection.used.len() + dropped;
+    (dropped as f64 > DROPPED_MAX * blocks as f64).then(|| {
+        format!(
+            "{dropped} of {blocks} blocks were dropped (at most {} may be): see to their causes below \
+             and measure again",
+            percent(DROPPED_MAX)
+        )
+    })
 }
 
 /// One sentence for each reason, with the blocks that share it.

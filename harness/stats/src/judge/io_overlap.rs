@@ -6,9 +6,8 @@
 //! overlap but hardly feign it. So disturbed blocks count, are named, and only "does not" is not
 //! decided from them.
 
-use super::blocks::{Selection, Series, grouped};
-use super::{DROPPED_MAX, GAIN_MIN, IoRow, IoVerdict, LEVEL};
-use crate::gates::percent;
+use super::blocks::{Selection, Series, grouped, too_many_dropped};
+use super::{GAIN_MIN, IoRow, IoVerdict, LEVEL};
 use crate::interval::{Interval, log_t_interval};
 use crate::observation::Contest;
 
@@ -37,16 +36,10 @@ fn row(series: &Series<'_>, workers: u32) -> IoRow {
 }
 
 fn decide(ratio: Option<Interval>, selection: &Selection<'_>) -> (IoVerdict, Option<String>) {
-    let (used, dropped) = (selection.used.len(), selection.dropped.len());
-    if dropped as f64 > DROPPED_MAX * (used + dropped) as f64 {
-        let why = format!(
-            "{dropped} of {} blocks were dropped (at most {} may be): see to their causes below and \
-             measure again",
-            used + dropped,
-            percent(DROPPED_MAX)
-        );
+    if let Some(why) = too_many_dropped(selection) {
         return (IoVerdict::Unknown, Some(why));
     }
+    let used = selection.used.len();
     if used == 0 {
         return (IoVerdict::Unknown, None); // Nothing was run; the notes say why, block by block.
     }
@@ -98,4 +91,57 @@ fn notes(selection: &Selection<'_>, workers: u32) -> Vec<String> {
         ));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::judge::{IoRow, IoVerdict, judge};
+    use crate::observation::{Missing, Observation};
+    use crate::synthetic::{machine, missing, run_of};
+
+    fn sleeping(ratios: &[f64]) -> Vec<Observation> {
+        let mut run = run_of(ratios);
+        run.retain(|o| !o.ceiling);
+        run.iter_mut().for_each(|o| o.workload = "sleep".into());
+        run
+    }
+
+    fn io_row(run: &[Observation], missing: &[Missing]) -> IoRow {
+        judge(run, missing, &machine(1)).io_overlap.remove(0)
+    }
+
+    /// On one CPU, without a ceiling.
+    #[test]
+    fn sleeping_overlaps_or_not() {
+        let row = io_row(&sleeping(&[1.98, 2.0, 1.99]), &[]);
+        assert_eq!((row.verdict, row.blocks, row.workers), (IoVerdict::Overlaps, 3, 2));
+        assert_eq!(row.reasons, Vec::<String>::new());
+        assert_eq!(io_row(&sleeping(&[1.0, 1.01, 0.99]), &[]).verdict, IoVerdict::DoesNot);
+        let row = io_row(&sleeping(&[1.0, 1.5, 2.0]), &[]);
+        assert_eq!(row.verdict, IoVerdict::Unknown);
+        assert!(row.reasons[0].contains("both sides of 1.15"), "{:?}", row.reasons);
+        assert_eq!(io_row(&sleeping(&[2.0]), &[]).verdict, IoVerdict::Unknown);
+    }
+
+    #[test]
+    fn a_disturbance_can_hide_overlap_but_not_feign_it() {
+        let disturb = |mut run: Vec<Observation>| {
+            run.iter_mut().for_each(|o| o.gates.foreign_ticks = Some(60.0));
+            run
+        };
+        let row = io_row(&disturb(sleeping(&[1.98, 2.0, 1.99])), &[]);
+        assert_eq!((row.verdict, row.blocks), (IoVerdict::Overlaps, 3));
+        assert!(row.reasons[0].starts_with("blocks 0, 1, 2 disturbed but used: other programs"));
+        let row = io_row(&disturb(sleeping(&[1.0, 1.01, 0.99])), &[]);
+        assert_eq!(row.verdict, IoVerdict::Unknown);
+        assert!(row.reasons[0].contains("can hide it"), "{:?}", row.reasons);
+    }
+
+    #[test]
+    fn io_that_was_not_run_keeps_its_row() {
+        let planned = Missing { workload: "pipe".into(), ..missing(0, 8, false, "budget") };
+        let row = io_row(&[], &[planned]);
+        assert_eq!((row.verdict, row.workers, row.blocks), (IoVerdict::Unknown, 8, 0));
+        assert!(row.reasons[0].contains("not run: budget"), "{:?}", row.reasons);
+    }
 }

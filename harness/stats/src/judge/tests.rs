@@ -278,52 +278,6 @@ fn rows_come_by_model_workload_and_n() {
     assert_eq!(j.io_overlap.len(), 2);
 }
 
-fn sleeping(ratios: &[f64]) -> Vec<Observation> {
-    let mut run = run_of(ratios);
-    run.retain(|o| !o.ceiling);
-    run.iter_mut().for_each(|o| o.workload = "sleep".into());
-    run
-}
-
-fn io_row(run: &[Observation], missing: &[Missing]) -> IoRow {
-    judge(run, missing, &machine(1)).io_overlap.remove(0)
-}
-
-/// On one CPU, without a ceiling.
-#[test]
-fn sleeping_overlaps_or_not() {
-    let row = io_row(&sleeping(&[1.98, 2.0, 1.99]), &[]);
-    assert_eq!((row.verdict, row.blocks, row.workers), (IoVerdict::Overlaps, 3, 2));
-    assert_eq!(row.reasons, Vec::<String>::new());
-    assert_eq!(io_row(&sleeping(&[1.0, 1.01, 0.99]), &[]).verdict, IoVerdict::DoesNot);
-    let row = io_row(&sleeping(&[1.0, 1.5, 2.0]), &[]);
-    assert_eq!(row.verdict, IoVerdict::Unknown);
-    assert!(row.reasons[0].contains("both sides of 1.15"), "{:?}", row.reasons);
-    assert_eq!(io_row(&sleeping(&[2.0]), &[]).verdict, IoVerdict::Unknown);
-}
-
-#[test]
-fn a_disturbance_can_hide_overlap_but_not_feign_it() {
-    let disturb = |mut run: Vec<Observation>| {
-        run.iter_mut().for_each(|o| o.gates.foreign_ticks = Some(60.0));
-        run
-    };
-    let row = io_row(&disturb(sleeping(&[1.98, 2.0, 1.99])), &[]);
-    assert_eq!((row.verdict, row.blocks), (IoVerdict::Overlaps, 3));
-    assert!(row.reasons[0].starts_with("blocks 0, 1, 2 disturbed but used: other programs"));
-    let row = io_row(&disturb(sleeping(&[1.0, 1.01, 0.99])), &[]);
-    assert_eq!(row.verdict, IoVerdict::Unknown);
-    assert!(row.reasons[0].contains("can hide it"), "{:?}", row.reasons);
-}
-
-#[test]
-fn io_that_was_not_run_keeps_its_row() {
-    let planned = Missing { workload: "pipe".into(), ..missing(0, 8, false, "budget") };
-    let row = io_row(&[], &[planned]);
-    assert_eq!((row.verdict, row.workers, row.blocks), (IoVerdict::Unknown, 8, 0));
-    assert!(row.reasons[0].contains("not run: budget"), "{:?}", row.reasons);
-}
-
 /// e(2) = 2 / S - 1; under Amdahl's law with serial share .1, S(4) = 1 / (.1 + .9 / 4).
 #[test]
 fn karp_flatt_recovers_the_serial_share() {
