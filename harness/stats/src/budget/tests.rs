@@ -99,6 +99,19 @@ fn stolen_time_is_taken_from_blocked_and_foreign_from_the_run_queue() {
     near(loss_budget(&i).run_queue, 0.1);
 }
 
+/// What the hypervisor visibly took from the ceiling is steal in the model, not hardware.
+#[test]
+fn visible_steal_in_the_ceiling_is_not_hardware() {
+    let shares = Shares { cpu: 1.8, blocked: 0.2, ..Shares::default() };
+    let mut i = input(1.8, shares);
+    (i.ceiling, i.ceiling_speedup) = (use_of(shares), Some(1.8));
+    (i.many.stolen, i.ceiling.stolen) = (Some(0.05), Some(0.1));
+    let b = loss_budget(&i);
+    near(b.steal_foreign, 0.1);
+    near(b.hardware, 0.0);
+    near(b.blocked, 0.1);
+}
+
 /// More stolen than was lost off the CPU: no more than the loss is blamed.
 #[test]
 fn steal_never_exceeds_what_was_lost() {
