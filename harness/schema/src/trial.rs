@@ -320,6 +320,9 @@ pub struct Trial {
     /// Per carrier.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carriers: Vec<Carrier>,
+    /// Which set of counters was open (counters pass).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub counter_set: u32,
     /// Counters summed over the carriers (counters pass).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counters: Vec<Counter>,
@@ -335,4 +338,8 @@ pub struct Trial {
     /// Closed vocabulary: `not_steady`, `late`, `leftover`, `skew`, `garbage`, `fds` … with a `: detail`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }

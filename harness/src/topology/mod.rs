@@ -173,7 +173,8 @@ fn why_fewer(
         });
         let who =
             if by_cpuset { "the control group's cpuset" } else { "the affinity mask (taskset)" };
-        why.push(format!("{who} allows CPUs {}, {cores} cores", cpulist::format(affinity)));
+        let cores = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
+        why.push(format!("{who} allows {cores} (CPUs {})", cpulist::format(affinity)));
     }
     if let Some(quota) = cgroup.limits.quota_mcpu
         && (quota / 1000).max(1) < cores as u64

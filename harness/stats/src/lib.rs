@@ -6,6 +6,7 @@
 mod budget;
 mod gates;
 mod interval;
+mod json;
 mod judge;
 mod observation;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod synthetic;
 pub use budget::{Budget, BudgetInput, TimeUse, loss_budget};
 pub use gates::{FOREIGN_MAX, GateReading, STEAL_MAX, gate_failure};
 pub use interval::{Interval, log_t_interval, median, quantile_sorted, t_interval, t_quantile};
+pub use json::{interval_json, io_verdict_name, judgement_json, verdict_name};
 pub use judge::{
     BlockPoint, IoRow, IoVerdict, Judgement, ParallelismRow, Verdict, judge, karp_flatt,
 };

@@ -1,0 +1,168 @@
+//! From recorded trials to the answer table on the terminal, judged by `amdahl-stats`.
+
+use amdahl_schema::{Arm, Contest, Pass, RunHeader, Status, Trial};
+use amdahl_stats::{
+    GateReading, Interval, IoVerdict, Judgement, Machine, Missing, Observation, ParallelismRow,
+    Shares, Verdict, verdict_name,
+};
+
+/// Judges the throughput pass of a run.
+pub fn judge(header: &RunHeader, note: Option<String>, trials: &[Trial]) -> Judgement {
+    let (mut observations, mut missing) = (Vec::new(), Vec::new());
+    for trial in trials.iter().filter(|t| t.pass == Pass::Throughput) {
+        match observe(trial) {
+            Some(observation) => observations.push(observation),
+            None => missing.push(miss(trial)),
+        }
+    }
+    let machine = Machine { cpus_available: header.host.cpus_available, note };
+    amdahl_stats::judge(&observations, &missing, &machine)
+}
+
+fn observe(trial: &Trial) -> Option<Observation> {
+    let shares = trial.shares().map(|workers| {
+        workers.iter().fold(Shares::default(), |sum, w| Shares {
+            cpu: sum.cpu + w.cpu,
+            run_queue: sum.run_queue + w.run_queue,
+            blocked: sum.blocked + w.blocked,
+            idle: sum.idle + w.idle,
+            outside: sum.outside + w.outside,
+        })
+    });
+    Some(Observation {
+        model: trial.model.clone(),
+        workload: trial.workload.clone(),
+        block: trial.block,
+        workers: trial.workers,
+        ceiling: trial.arm == Arm::Ceiling,
+        rate: trial.rate()?,
+        effective_cpus: trial.effective_cpus(),
+        shares,
+        foreign_delay: trial.foreign_delay_share(),
+        gates: GateReading {
+            capacity_ticks: trial.gates.capacity_ticks(),
+            foreign_ticks: trial.gates.foreign_ticks(),
+            steal_ticks: trial.gates.steal_ticks.map(|t| t as f64),
+        },
+        contest: match trial.contest() {
+            Contest::Held => amdahl_stats::Contest::Held,
+            Contest::Starved { .. } => amdahl_stats::Contest::Starved,
+            Contest::Broken { what } => amdahl_stats::Contest::Broken(what),
+        },
+        drift: trial.drift(),
+        gil: trial.gil,
+    })
+}
+
+fn miss(trial: &Trial) -> Missing {
+    let outcome = &trial.outcome;
+    let kind = outcome.kind.as_deref().unwrap_or("no rate");
+    let reason = match outcome.status {
+        Status::NotRun => format!("not run: {kind}"),
+        _ => format!("{kind}: {}", outcome.reason.as_deref().unwrap_or("no operation completed")),
+    };
+    Missing {
+        model: trial.model.clone(),
+        workload: trial.workload.clone(),
+        block: trial.block,
+        workers: trial.workers,
+        ceiling: trial.arm == Arm::Ceiling,
+        reason,
+    }
+}
+
+/// The same decisions for programs, as in the report's `verdicts.json`.
+pub fn json(judgement: &Judgement) -> serde_json::Value {
+    amdahl_stats::judgement_json(judgement)
+}
+
+/// The answer table: a row a model, in the order of the plan, absent ones last.
+pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
+    let mut rows = vec![
+        ["model", "CPU-bound", "N", "speed-up", "of ceiling", "CPUs used", "limited by", "I/O overlaps"]
+            .map(str::to_owned),
+    ];
+    let mut notes = Vec::new();
+    for model in models(judgement) {
+        let cpu = judgement.parallelism.iter().find(|r| r.model == model && r.decisive);
+        rows.push(row(model, cpu, &io_text(judgement, model)));
+        let unknown = cpu.filter(|r| r.verdict == Verdict::Unknown);
+        notes.extend(unknown.map(|r| format!("{model}: {}", r.reasons.join("; "))));
+    }
+    for absent in &header.absent {
+        let mut cells = row(&absent.model, None, "-");
+        cells[1] = "absent".to_owned();
+        rows.push(cells);
+        let remedy = absent.why.remedy.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+        notes.push(format!("{}: {}{remedy}", absent.model, absent.why.reason));
+    }
+    let mut text = aligned(&rows);
+    for note in notes {
+        text.push_str(&format!("  {note}\n"));
+    }
+    text
+}
+
+fn models(judgement: &Judgement) -> Vec<&str> {
+    let cpu = judgement.parallelism.iter().map(|r| r.model.as_str());
+    let mut models: Vec<&str> = Vec::new();
+    for model in cpu.chain(judgement.io_overlap.iter().map(|r| r.model.as_str())) {
+        if !models.contains(&model) {
+            models.push(model);
+        }
+    }
+    models
+}
+
+fn row(model: &str, cpu: Option<&ParallelismRow>, io: &str) -> [String; 8] {
+    let dash = || "-".to_owned();
+    let Some(r) = cpu else {
+        return [model.to_owned(), dash(), dash(), dash(), dash(), dash(), dash(), io.to_owned()];
+    };
+    [
+        model.to_owned(),
+        verdict_name(r.verdict).to_owned(),
+        r.workers.to_string(),
+        interval_text(r.speedup),
+        interval_text(r.ceiling_share),
+        interval_text(r.effective_cpus),
+        r.limited_by.clone(),
+        io.to_owned(),
+    ]
+}
+
+fn interval_text(interval: Option<Interval>) -> String {
+    interval.map_or_else(
+        || "-".to_owned(),
+        |i| format!("{:.2} [{:.2}, {:.2}]", i.estimate, i.lo, i.hi),
+    )
+}
+
+/// The largest N of `sleep`, else of any other I/O-bound workload.
+fn io_text(judgement: &Judgement, model: &str) -> String {
+    let mine = judgement.io_overlap.iter().filter(|r| r.model == model);
+    let best = mine.max_by_key(|r| (r.workload == "sleep", r.workers));
+    best.map_or_else(
+        || "-".to_owned(),
+        |r| {
+            let word = match r.verdict {
+                IoVerdict::Overlaps => "yes",
+                IoVerdict::DoesNot => "no",
+                IoVerdict::Unknown => "unknown",
+            };
+            let ratio = r.throughput_ratio.map(|i| format!(", x{:.1} at {}", i.estimate, r.workers));
+            format!("{word}{}", ratio.unwrap_or_default())
+        },
+    )
+}
+
+fn aligned(rows: &[[String; 8]]) -> String {
+    let width = |c: usize| rows.iter().map(|r| r[c].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..8).map(width).collect();
+    let line = |r: &[String; 8]| {
+        let cells: Vec<String> =
+            r.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,207 @@
+//! The command line as typed; what it means is `plan.rs`'s business.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Can several threads of one process run in parallel on several cores here, how far does it scale,
+/// and what stops it?
+#[derive(Debug, Parser)]
+#[command(name = "amdahl", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs; a test holds this tree against the README's command table.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// What this machine can measure, its state, what is missing, and the remedy for each.
+    Doctor(DoctorArgs),
+    /// Models x workloads: available, or why not.
+    List(ListArgs),
+    /// Measure, record, print the answer.
+    Run(RunArgs),
+    /// Does a worker keep the protocol and do the work?
+    Conform(ConformArgs),
+    /// Draw recorded runs: Markdown, SVG, CSV, verdicts (done by amdahl-analysis).
+    #[command(disable_help_flag = true)]
+    Report(SiblingArgs),
+    /// Between harness and worker: kills every descendant when either ends.
+    #[command(hide = true)]
+    Guard(GuardArgs),
+    /// The other end of the `pipe` workload.
+    #[command(hide = true)]
+    Peer(PeerArgs),
+}
+
+/// Output that programs read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct JsonArgs {
+    /// Print the result as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the JSON here, beside the normal output.
+    #[arg(long, value_name = "FILE")]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Where runtimes and workers come from, besides discovery.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WorkerArgs {
+    /// A worker of your own: its models are NAME/mechanism.
+    #[arg(long = "worker", value_name = "NAME=CMD")]
+    pub workers_own: Vec<String>,
+    /// A runtime that discovery does not find, e.g. python=./my/python.
+    #[arg(long = "runtime", value_name = "LANG=PATH")]
+    pub runtimes: Vec<String>,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// JSON output.
+    #[command(flatten)]
+    pub json: JsonArgs,
+    /// Workers.
+    #[command(flatten)]
+    pub worker: WorkerArgs,
+}
+
+/// `list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// JSON output.
+    #[command(flatten)]
+    pub json: JsonArgs,
+    /// Workers.
+    #[command(flatten)]
+    pub worker: WorkerArgs,
+}
+
+/// How carriers are placed on CPUs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlacementArg {
+    /// One per physical core, filling a socket first.
+    Cores,
+    /// Over the sockets in turn.
+    Spread,
+    /// SMT siblings together.
+    Smt,
+    /// Left to the kernel.
+    None,
+}
+
+/// Counters pass on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CountersArg {
+    /// Whatever this machine offers; the rest is absent with its reason.
+    Auto,
+    /// No counters pass.
+    None,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A plan of your own; see harness/plans for examples.
+    #[arg(value_name = "PLAN.toml")]
+    pub plan: Option<PathBuf>,
+    /// How much to measure: smoke, standard (default) or paper.
+    #[arg(long, conflicts_with = "plan")]
+    pub profile: Option<String>,
+    /// Models, with * as wildcard.
+    #[arg(long, value_name = "GLOB,..", value_delimiter = ',')]
+    pub models: Vec<String>,
+    /// Workloads, with * as wildcard.
+    #[arg(long, value_name = "GLOB,..", value_delimiter = ',')]
+    pub workloads: Vec<String>,
+    /// Worker counts.
+    #[arg(long, value_name = "1,2,4", value_delimiter = ',')]
+    pub workers: Vec<u32>,
+    /// How carriers are placed on CPUs (default cores).
+    #[arg(long, value_enum)]
+    pub placement: Option<PlacementArg>,
+    /// Blocks: repetitions of every model x workload.
+    #[arg(long)]
+    pub blocks: Option<u32>,
+    /// Time for measuring, e.g. 90s, 5m, 2h; `none` for no limit.
+    #[arg(long)]
+    pub budget: Option<String>,
+    /// Print cells and time, measure nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Parameter of a workload: steps=2000, or sleep.sleep_ns=2000000 for one workload only.
+    #[arg(long = "param", value_name = "K=V")]
+    pub params: Vec<String>,
+    /// Workers and runtimes.
+    #[command(flatten)]
+    pub worker: WorkerArgs,
+    /// Counters pass.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub counters: CountersArg,
+    /// A raw hardware event of your own, e.g. uops=r01c2.
+    #[arg(long = "event", value_name = "NAME=CODE")]
+    pub events: Vec<String>,
+    /// Seed of every random choice (default: random, recorded).
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Directory that gets the run's directory (default runs).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with a run that was cut off: does what is missing, with its own plan.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "profile", "models", "workloads", "workers",
+        "placement", "blocks", "params", "seed", "out", "dry_run"])]
+    pub resume: Option<PathBuf>,
+    /// JSON output.
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+/// `conform`.
+#[derive(Debug, Args)]
+pub struct ConformArgs {
+    /// Models, with * as wildcard.
+    #[arg(long, value_name = "GLOB,..", value_delimiter = ',')]
+    pub models: Vec<String>,
+    /// Workers.
+    #[command(flatten)]
+    pub worker: WorkerArgs,
+    /// JSON output.
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+/// Everything after the verb, for the sibling program.
+#[derive(Debug, Args)]
+pub struct SiblingArgs {
+    /// Passed on as they are.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<std::ffi::OsString>,
+}
+
+/// `guard`.
+#[derive(Debug, Args)]
+pub struct GuardArgs {
+    /// The lifeline: a socket to the harness.
+    #[arg(long)]
+    pub fd: i32,
+    /// The worker.
+    #[arg(last = true, required = true)]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+/// `peer`.
+#[derive(Debug, Args)]
+pub struct PeerArgs {
+    /// Directory of the FIFOs.
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// Pairs of FIFOs.
+    #[arg(long)]
+    pub workers: u32,
+    /// Time from request to answer.
+    #[arg(long)]
+    pub delay_ns: u64,
+}

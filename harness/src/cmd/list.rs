@@ -1,0 +1,58 @@
+//! `amdahl list`: models x workloads, available or why not.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::ListArgs;
+use crate::worker::discover::Discovery;
+
+/// Prints the table.
+pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
+    let found = super::find(&args.worker)?;
+    let models: Vec<_> = found
+        .found
+        .iter()
+        .flat_map(|f| f.models().map(move |id| (id, f)))
+        .map(|(id, f)| {
+            json!({"model": id, "workloads": f.hello.workloads, "runtime": f.runtime,
+                   "available": true})
+        })
+        .collect();
+    let absent: Vec<_> = found
+        .absent
+        .iter()
+        .map(|a| json!({"model": a.model, "available": false, "why": a.why}))
+        .collect();
+    let models = [models, absent].concat();
+    let json = json!({"schema": 1, "models": models});
+    super::emit(&args.json, &json, &text(&found))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(found: &Discovery) -> String {
+    let mut text = String::new();
+    let width = found.models().iter().map(String::len).max().unwrap_or(0);
+    for f in &found.found {
+        let gil = match f.runtime.gil {
+            Some(true) => ", GIL on",
+            Some(false) => ", GIL off",
+            None => "",
+        };
+        for id in f.models() {
+            text.push_str(&format!(
+                "{id:<width$}  {:<24} {} {}{gil}\n",
+                f.hello.workloads.join(" "),
+                f.runtime.version,
+                f.runtime.path
+            ));
+        }
+    }
+    for a in &found.absent {
+        text.push_str(&format!("{:<width$}  absent: {}\n", a.model, a.why.reason));
+        if let Some(remedy) = &a.why.remedy {
+            text.push_str(&format!("{:<width$}  remedy: {remedy}\n", ""));
+        }
+    }
+    text
+}

@@ -1,0 +1,134 @@
+//! The protocol's promises, one check each; what a new worker must pass to be finished.
+
+mod raw;
+
+use std::collections::BTreeMap;
+
+use amdahl_schema::{Arm, Pass, Placement, PlannedBlock, PlannedTrial, Trial};
+
+use crate::plan::io_bound;
+use crate::trial::Stage;
+use crate::worker::discover::Found;
+
+/// One check; `why` is what went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was checked.
+    pub name: String,
+    /// Absent if it holds.
+    pub why: Option<String>,
+}
+
+fn check(name: impl Into<String>, result: Result<(), String>) -> Check {
+    Check { name: name.into(), why: result.err() }
+}
+
+/// All checks of a model.
+pub fn check_model(stage: &Stage<'_>, found: &Found, model: &str, pair: Placement) -> Vec<Check> {
+    let mechanism = found.mechanism(model).unwrap_or("threads").to_owned();
+    let mut checks = vec![
+        check("ping lies inside the harness's bracket, 64 times", raw::clock(stage, found)),
+        check("an unknown key is ignored", raw::unknown_key(stage, found, &mechanism)),
+        check("an unknown `require` is refused", raw::unknown_require(stage, found)),
+        check("an unknown verb is refused", raw::unknown_verb(stage, found)),
+        check("the end of stdin ends it with status 0", raw::end_of_input(stage, found)),
+    ];
+    if found.hello.features.iter().any(|f| f == "alternate") {
+        let result = raw::alternate(stage, found, &mechanism);
+        checks.push(check("two cells alternate in one process", result));
+    }
+    for workload in &found.hello.workloads {
+        for pass in [Pass::Throughput, Pass::Latency, Pass::Counters] {
+            let trial = stage_trial(stage, found, model, workload, pass, &pair);
+            let name = format!("{workload}: {} pass", pass_name(pass));
+            checks.push(check(name, judge(&trial, workload, pass)));
+        }
+    }
+    checks
+}
+
+fn pass_name(pass: Pass) -> &'static str {
+    match pass {
+        Pass::Throughput => "throughput",
+        Pass::Latency => "latency",
+        Pass::Counters => "counters",
+    }
+}
+
+/// A trial with two workers, proven like any other.
+fn stage_trial(
+    stage: &Stage<'_>,
+    found: &Found,
+    model: &str,
+    workload: &str,
+    pass: Pass,
+    pair: &Placement,
+) -> Trial {
+    let planned = PlannedTrial {
+        seq: 0,
+        workers: 2,
+        arm: Arm::Model,
+        pass,
+        counter_set: 0,
+        placement: pair.clone(),
+        seed: 1,
+        env_pad_bytes: 0,
+        window_ns: 30_000_000,
+        windows_n: 3,
+    };
+    let params = match workload {
+        "sleep" => BTreeMap::from([("sleep_ns".to_owned(), "1000000".to_owned())]),
+        "pipe" => BTreeMap::from([("delay_ns".to_owned(), "1000000".to_owned())]),
+        _ => BTreeMap::new(),
+    };
+    let block = PlannedBlock {
+        block: 0,
+        tier: 0,
+        model: model.to_owned(),
+        workload: workload.to_owned(),
+        params,
+        trials: vec![planned.clone()],
+    };
+    stage.execute(found, &block, &planned)
+}
+
+fn judge(trial: &Trial, workload: &str, pass: Pass) -> Result<(), String> {
+    if !trial.usable() {
+        return Err(trial.outcome.reason.clone().unwrap_or_default());
+    }
+    if let Some(flag) = trial.flags.iter().find(|f| f.starts_with("leftover") || f.starts_with("exit")) {
+        return Err(flag.clone());
+    }
+    if pass == Pass::Latency {
+        histograms(trial)?;
+        if io_bound(workload) {
+            // A wait of 1 ms: never shorter, and in the mean within the host's own lateness.
+            let (n, sum, min) = trial
+                .histograms
+                .iter()
+                .fold((0, 0, u64::MAX), |(n, s, m), h| (n + h.n, s + h.sum, m.min(h.min)));
+            let mean = sum as f64 / n.max(1) as f64;
+            if min < 990_000 || mean > 20e6 {
+                return Err(format!(
+                    "waits of 1 ms are recorded with a minimum of {min} ns and a mean of {mean:.0} ns"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every operation of the windows is in the histograms, none besides.
+fn histograms(trial: &Trial) -> Result<(), String> {
+    let windows = 0..trial.windows_n as i32;
+    for w in 0..trial.workers {
+        let mine = trial.windows.iter().filter(|x| x.w == w && windows.contains(&x.i) && !x.tail);
+        let ops: u64 = mine.map(|x| x.ops).sum();
+        let timed: u64 =
+            trial.histograms.iter().filter(|h| h.w == Some(w) && h.name == "op").map(|h| h.n).sum();
+        if ops != timed {
+            return Err(format!("worker {w}: {ops} operations in the windows, {timed} in the histograms"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! Arguments and TOML -> ordered blocks: pure, seeded, costed. Measures nothing, reads no machine.
+
+mod cost;
+mod rng;
+mod spec;
+
+use std::collections::BTreeMap;
+
+use amdahl_schema::{Arm, Pass, Placement, Plan, PlannedBlock, PlannedTrial};
+
+pub use cost::{block_cost, trial_cost, window_needed_ns};
+pub use rng::SplitMix;
+pub use spec::{Counts, Spec, nearest, parse_budget};
+
+use crate::Unable;
+use crate::worker::places::glob_match;
+
+/// A model as the plan sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelInfo {
+    /// Id.
+    pub id: String,
+    /// Mechanism.
+    pub mechanism: String,
+    /// Stands for its kind: measured before others of the kind.
+    pub representative: bool,
+    /// Order among those that are not.
+    pub rank: u32,
+    /// Workloads its worker offers.
+    pub workloads: Vec<String>,
+    /// Switch interval, where a lock lets one thread run at a time.
+    pub switch_ns: Option<u64>,
+    /// Spawn to hello, as discovery saw it.
+    pub hello_ns: u64,
+    /// Lead it wants before the start.
+    pub lead_ns: u64,
+}
+
+/// What the plan must know of the place.
+pub struct Site<'a> {
+    /// Models that can be measured, in the order of the table.
+    pub models: &'a [ModelInfo],
+    /// Ids of models that can't.
+    pub absent: &'a [String],
+    /// Powers of two and breaks of the topology, ascending, from 1 to twice the CPUs.
+    pub counts: &'a [u32],
+    /// CPUs available.
+    pub cpus: u32,
+    /// Puts n carriers on CPUs.
+    pub place: &'a dyn Fn(u32) -> Placement,
+    /// Sets of counters; 0 is no counters pass.
+    pub counter_sets: u32,
+}
+
+/// Workloads that wait rather than compute; judged by overlap, without a ceiling.
+pub fn io_bound(workload: &str) -> bool {
+    matches!(workload, "sleep" | "pipe")
+}
+
+/// Makes the plan.
+pub fn plan(spec: &Spec, site: &Site<'_>, seed: u64) -> Result<Plan, Unable> {
+    let mut rng = SplitMix::new(seed);
+    let mut blocks = Vec::new();
+    for (model, workload) in selected(spec, site)? {
+        add_blocks(&mut blocks, spec, site, model, &workload);
+    }
+    rng.shuffle(&mut blocks);
+    // Stable: the shuffled order stands within a tier.
+    blocks.sort_by_key(|b| b.tier);
+    let mut seq = 0;
+    for block in &mut blocks {
+        rng.shuffle(&mut block.trials);
+        for trial in &mut block.trials {
+            trial.seq = seq;
+            trial.seed = rng.below(1 << 31);
+            trial.env_pad_bytes = rng.below(4096) as u32;
+            seq += 1;
+        }
+    }
+    let info = |id: &str| site.models.iter().find(|m| m.id == id).expect("planned from this list");
+    let predicted = blocks.iter().map(|b| block_cost(b, info(&b.model), site.cpus).as_millis() as u64).sum();
+    Ok(Plan {
+        profile: spec.name.clone(),
+        seed,
+        budget_ms: spec.budget.map(|b| b.as_millis() as u64),
+        placement: spec.placement.clone(),
+        predicted_ms: predicted,
+        blocks,
+    })
+}
+
+/// Models x workloads that the patterns name; a pattern that names nothing is an error.
+fn selected<'a>(
+    spec: &Spec,
+    site: &Site<'a>,
+) -> Result<Vec<(&'a ModelInfo, String)>, Unable> {
+    let ids: Vec<&str> = site.models.iter().map(|m| m.id.as_str()).collect();
+    for pattern in &spec.models {
+        if ids.iter().any(|id| glob_match(pattern, id)) {
+            continue;
+        }
+        let absent: Vec<&str> = site.absent.iter().map(String::as_str).collect();
+        if !absent.iter().any(|id| glob_match(pattern, id)) {
+            let close = nearest(pattern, ids.iter().chain(&absent).copied());
+            return Err(Unable(format!("no model `{pattern}`{close}; `amdahl list` shows all")));
+        }
+    }
+    let mut offered: Vec<&str> =
+        site.models.iter().flat_map(|m| m.workloads.iter().map(String::as_str)).collect();
+    offered.sort_unstable();
+    offered.dedup();
+    for pattern in &spec.workloads {
+        if !offered.is_empty() && !offered.iter().any(|w| glob_match(pattern, w)) {
+            let close = nearest(pattern, offered.iter().copied());
+            return Err(Unable(format!("no workload `{pattern}`{close}; `amdahl list` shows all")));
+        }
+    }
+    let named = |patterns: &[String], id: &str| {
+        patterns.is_empty() || patterns.iter().any(|p| glob_match(p, id))
+    };
+    let models = site.models.iter().filter(|m| named(&spec.models, &m.id));
+    Ok(models
+        .flat_map(|m| {
+            let mine = m.workloads.iter().filter(|w| named(&spec.workloads, w));
+            mine.map(move |w| (m, w.clone()))
+        })
+        .collect())
+}
+
+fn add_blocks(
+    blocks: &mut Vec<PlannedBlock>,
+    spec: &Spec,
+    site: &Site<'_>,
+    model: &ModelInfo,
+    workload: &str,
+) {
+    if workload == "noop" && !(model.representative && model.mechanism == "threads") {
+        return;
+    }
+    let params = params(spec, workload);
+    let mut add = |first: u32, n: u32, kind: Kind, trials: Vec<PlannedTrial>| {
+        for block in first..first + n {
+            if !trials.is_empty() {
+                blocks.push(PlannedBlock {
+                    block,
+                    tier: tier(model, workload, kind),
+                    model: model.id.clone(),
+                    workload: workload.to_owned(),
+                    params: params.clone(),
+                    trials: trials.clone(),
+                });
+            }
+        }
+    };
+    let one = |workers, arm, pass, set| planned(spec, site, workers, arm, pass, set);
+    let cells = |counts: &[u32]| -> Vec<PlannedTrial> {
+        let mut trials: Vec<_> =
+            counts.iter().map(|n| one(*n, Arm::Model, Pass::Throughput, 0)).collect();
+        if !io_bound(workload) && workload != "noop" {
+            let ceilings = counts.iter().filter(|n| **n > 1);
+            trials.extend(ceilings.map(|n| one(*n, Arm::Ceiling, Pass::Throughput, 0)));
+        }
+        trials
+    };
+    let (ends, others) = counts(spec, site, workload);
+    add(0, spec.blocks, Kind::Ends, cells(&ends));
+    if !others.is_empty() {
+        let with_one: Vec<u32> = [1].into_iter().chain(others).collect();
+        add(spec.blocks, spec.blocks, Kind::Others, cells(&with_one));
+    }
+    let largest = *ends.last().expect("at least one worker count");
+    let mut timed = vec![one(largest, Arm::Model, Pass::Latency, 0)];
+    if largest > 1 && spec.latency_blocks > 1 {
+        timed.push(one(1, Arm::Model, Pass::Latency, 0));
+    }
+    add(0, spec.latency_blocks, Kind::Passes, timed);
+    if !io_bound(workload) && workload != "noop" {
+        let sets = (0..site.counter_sets).map(|s| one(largest, Arm::Model, Pass::Counters, s));
+        add(0, spec.counter_blocks, Kind::Passes, sets.collect());
+    }
+}
+
+/// The worker counts measured first (1 and the decisive one), and the others.
+fn counts(spec: &Spec, site: &Site<'_>, workload: &str) -> (Vec<u32>, Vec<u32>) {
+    let with_one = |list: &[u32]| {
+        let mut list: Vec<u32> = [1].iter().chain(list).copied().collect();
+        list.sort_unstable();
+        list.dedup();
+        list
+    };
+    if let Some(asked) = &spec.workers {
+        return (with_one(asked), Vec::new());
+    }
+    if io_bound(workload) {
+        return (with_one(&spec.io_workers), Vec::new());
+    }
+    let decisive = site.counts.iter().copied().filter(|n| *n >= 2 && *n <= site.cpus).max();
+    let decisive = decisive.or_else(|| site.counts.iter().copied().find(|n| *n >= 2)).unwrap_or(2);
+    let ends = with_one(&[decisive]);
+    let others = match spec.counts {
+        Counts::Ends => Vec::new(),
+        Counts::All => {
+            site.counts.iter().copied().filter(|n| *n > 1 && *n != decisive).collect()
+        }
+    };
+    (ends, others)
+}
+
+fn params(spec: &Spec, workload: &str) -> BTreeMap<String, String> {
+    let mut params = match workload {
+        "sleep" => BTreeMap::from([("sleep_ns".to_owned(), "1000000".to_owned())]),
+        "pipe" => BTreeMap::from([("delay_ns".to_owned(), "1000000".to_owned())]),
+        _ => BTreeMap::new(),
+    };
+    for of in ["", workload] {
+        if let Some(own) = spec.params.get(of) {
+            params.extend(own.clone());
+        }
+    }
+    params
+}
+
+fn planned(
+    spec: &Spec,
+    site: &Site<'_>,
+    workers: u32,
+    arm: Arm,
+    pass: Pass,
+    counter_set: u32,
+) -> PlannedTrial {
+    PlannedTrial {
+        seq: 0,
+        workers,
+        arm,
+        pass,
+        counter_set,
+        placement: (site.place)(workers),
+        seed: 0,
+        env_pad_bytes: 0,
+        window_ns: spec.window.as_nanos() as u64,
+        windows_n: spec.windows,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Ends,
+    Others,
+    Passes,
+}
+
+/// Priority of a block, printed by `--dry-run`: what answers the question comes first.
+fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
+    let threads = model.mechanism == "threads";
+    match (model.representative, workload, kind) {
+        (true, "cpu", Kind::Ends) => 0,
+        (true, "sleep", Kind::Ends) if threads => 1,
+        (true, "cpu", Kind::Passes) => 2,
+        (false, "cpu", Kind::Ends) if threads => 100 + model.rank,
+        (true, "sleep", Kind::Passes) if threads => 200,
+        (true, "pipe", Kind::Ends) if threads => 200,
+        (true, "cpu", Kind::Others) => 300,
+        (true, _, _) if threads => 400,
+        (false, "sleep", Kind::Ends) if threads => 500 + model.rank,
+        (true, _, _) => 600,
+        (false, "cpu", Kind::Ends) => 700 + model.rank,
+        _ => 800 + model.rank,
+    }
+}
+
+/// What a tier is for, in words.
+pub fn tier_text(tier: u32) -> &'static str {
+    match tier {
+        0 => "cpu at 1 and all CPUs: rust and one CPython per GIL class",
+        1 => "sleep under threads of the same",
+        2 => "latency and counters of the same",
+        100..200 => "cpu under threads of every other CPython",
+        200..300 => "pipe, and sleep's latency",
+        300..400 => "cpu at the other worker counts",
+        400..500 => "remaining workloads under threads",
+        500..600 => "sleep under threads of every other CPython",
+        600..700 => "remaining workloads under other mechanisms",
+        700..800 => "cpu under processes of every other CPython",
+        _ => "the rest",
+    }
+}
+
+#[cfg(test)]
+mod tests;

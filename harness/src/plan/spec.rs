@@ -1,0 +1,250 @@
+//! What was asked for: a profile or a plan file, with the command line on top.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::Unable;
+
+/// Profiles are plan files that come with the program.
+const PROFILES: [(&str, &str); 3] = [
+    ("smoke", include_str!("../../plans/smoke.toml")),
+    ("standard", include_str!("../../plans/standard.toml")),
+    ("paper", include_str!("../../plans/paper.toml")),
+];
+
+/// Which worker counts of CPU-bound workloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counts {
+    /// 1 and as many as there are CPUs.
+    Ends,
+    /// Powers of two and every break of the machine, to twice the CPUs.
+    All,
+}
+
+/// A plan file; every key may be left out, and then is the standard profile's.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    budget: Option<String>,
+    blocks: Option<u32>,
+    windows: Option<u32>,
+    window: Option<String>,
+    counts: Option<Counts>,
+    workers: Option<Vec<u32>>,
+    io_workers: Option<Vec<u32>>,
+    models: Option<Vec<String>>,
+    workloads: Option<Vec<String>>,
+    placement: Option<String>,
+    latency_blocks: Option<u32>,
+    counter_blocks: Option<u32>,
+    params: BTreeMap<String, BTreeMap<String, toml::Value>>,
+}
+
+/// What to measure, with nothing left open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// Profile or file name.
+    pub name: String,
+    /// Time for measuring; `None` is no limit.
+    pub budget: Option<Duration>,
+    /// Repetitions.
+    pub blocks: u32,
+    /// Windows a trial.
+    pub windows: u32,
+    /// Least length of a window.
+    pub window: Duration,
+    /// Worker counts of CPU-bound workloads.
+    pub counts: Counts,
+    /// Worker counts asked for; used for every workload.
+    pub workers: Option<Vec<u32>>,
+    /// Worker counts of I/O-bound workloads.
+    pub io_workers: Vec<u32>,
+    /// Patterns of models; empty is all.
+    pub models: Vec<String>,
+    /// Patterns of workloads.
+    pub workloads: Vec<String>,
+    /// Placement policy.
+    pub placement: String,
+    /// Blocks of the latency pass.
+    pub latency_blocks: u32,
+    /// Blocks of the counters pass.
+    pub counter_blocks: u32,
+    /// Parameters by workload.
+    pub params: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Spec {
+    /// A profile that comes with the program.
+    pub fn profile(name: &str) -> Result<Self, Unable> {
+        let text = profile_text(name).ok_or_else(|| {
+            let names: Vec<&str> = PROFILES.iter().map(|(n, _)| *n).collect();
+            Unable(format!(
+                "no profile `{name}`; there are {}{}",
+                names.join(", "),
+                nearest(name, names.iter().copied())
+            ))
+        })?;
+        Self::from_text(name, text, "profile")
+    }
+
+    /// A plan file.
+    pub fn file(path: &Path) -> Result<Self, Unable> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Unable(format!("{shown}: {e}; see harness/plans for examples")))?;
+        let name = path.file_stem().map_or_else(|| shown.clone(), |s| s.to_string_lossy().into_owned());
+        Self::from_text(&name, &text, &shown)
+    }
+
+    /// Parses plan text; `shown` is the file's name in errors (`file:line:column: what`).
+    pub fn from_text(name: &str, text: &str, shown: &str) -> Result<Self, Unable> {
+        let standard = parse(profile_text("standard").expect("standard exists"), "standard")?;
+        let f = parse(text, shown)?;
+        let at = |what: String| Unable(format!("{shown}: {what}"));
+        let budget = f.budget.or(standard.budget).expect("standard has a budget");
+        let window = f.window.or(standard.window).expect("standard has a window");
+        let spec = Self {
+            name: name.to_owned(),
+            budget: parse_budget(&budget).map_err(|e| at(format!("budget: {e}")))?,
+            blocks: f.blocks.or(standard.blocks).expect("in standard"),
+            windows: f.windows.or(standard.windows).expect("in standard"),
+            window: parse_duration(&window).map_err(|e| at(format!("window: {e}")))?,
+            counts: f.counts.or(standard.counts).expect("in standard"),
+            workers: f.workers,
+            io_workers: f.io_workers.or(standard.io_workers).expect("in standard"),
+            models: f.models.unwrap_or_default(),
+            workloads: f.workloads.or(standard.workloads).expect("in standard"),
+            placement: f.placement.unwrap_or_else(|| "cores".to_owned()),
+            latency_blocks: f.latency_blocks.or(standard.latency_blocks).expect("in standard"),
+            counter_blocks: f.counter_blocks.or(standard.counter_blocks).expect("in standard"),
+            params: f.params.into_iter().map(|(w, p)| (w, texts(p))).collect(),
+        };
+        spec.check().map_err(at)?;
+        Ok(spec)
+    }
+
+    /// What no machine can do.
+    pub fn check(&self) -> Result<(), String> {
+        let counts = self.workers.iter().flatten().chain(&self.io_workers);
+        if let Some(n) = counts.clone().find(|n| !(1..=4096).contains(*n)) {
+            return Err(format!("workers: {n} is outside 1 to 4096"));
+        }
+        if self.workers.as_ref().is_some_and(Vec::is_empty) || self.io_workers.is_empty() {
+            return Err("workers: at least one worker count expected".to_owned());
+        }
+        if !(1..=10_000).contains(&self.blocks) {
+            return Err(format!("blocks: {} is outside 1 to 10000", self.blocks));
+        }
+        if !(1..=1000).contains(&self.windows) {
+            return Err(format!("windows: {} is outside 1 to 1000", self.windows));
+        }
+        let ms = self.window.as_millis();
+        if !(1..=60_000).contains(&ms) {
+            return Err(format!("window: {ms} ms is outside 1 ms to 60 s"));
+        }
+        if !["cores", "spread", "smt", "none"].contains(&self.placement.as_str()) {
+            return Err(format!(
+                "placement: `{}`; there are cores, spread, smt, none",
+                self.placement
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn profile_text(name: &str) -> Option<&'static str> {
+    PROFILES.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+}
+
+fn parse(text: &str, shown: &str) -> Result<File, Unable> {
+    toml::from_str(text).map_err(|e| {
+        let at = e.span().map_or(0, |s| s.start);
+        let before = &text[..at.min(text.len())];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+        Unable(format!("{shown}:{line}:{column}: {}", e.message()))
+    })
+}
+
+fn texts(params: BTreeMap<String, toml::Value>) -> BTreeMap<String, String> {
+    let text = |v: toml::Value| match v {
+        toml::Value::String(s) => s,
+        other => other.to_string(),
+    };
+    params.into_iter().map(|(k, v)| (k, text(v))).collect()
+}
+
+/// `90s`, `5m`, `2h`, `250ms`; `none` is no limit.
+pub fn parse_budget(text: &str) -> Result<Option<Duration>, String> {
+    if text == "none" { Ok(None) } else { parse_duration(text).map(Some) }
+}
+
+/// `250ms`, `90s`, `1.5m`, `2h`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time such as 250ms, 90s, 5m or 2h");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(number * unit).map_err(|_| wrong())
+}
+
+/// ` (did you mean …?)` for the closest names, or nothing.
+pub fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut scored: Vec<(f64, &str)> =
+        names.into_iter().map(|n| (strsim::jaro_winkler(text, n), n)).collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    let close: Vec<&str> = scored.iter().filter(|(s, _)| *s > 0.7).take(3).map(|(_, n)| *n).collect();
+    if close.is_empty() { String::new() } else { format!("; did you mean {}?", close.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_profile_parses() {
+        for (name, _) in PROFILES {
+            let spec = Spec::profile(name).unwrap();
+            assert!(spec.blocks >= 3, "{name}");
+        }
+        assert_eq!(Spec::profile("paper").unwrap().budget, None);
+        let e = Spec::profile("papr").unwrap_err().to_string();
+        assert!(e.contains("did you mean paper"), "{e}");
+    }
+
+    #[test]
+    fn broken_plans_name_line_column_and_what_was_expected() {
+        for (text, at, what) in [
+            ("blocks = 3\nblocks = 4\n", "p.toml:2:1", "duplicate key"),
+            ("blocks = \"three\"\n", "p.toml:1:10", "expected u32"),
+            ("\nbloks = 3\n", "p.toml:2:1", "unknown field `bloks`, expected one of"),
+            ("counts = \"some\"", "p.toml:1:10", "expected `ends` or `all`"),
+            ("window = \"fast\"", "p.toml", "window: `fast` is not a time"),
+            ("workers = [0]", "p.toml", "workers: 0 is outside"),
+            ("placement = \"core\"", "p.toml", "there are cores"),
+        ] {
+            let e = Spec::from_text("p", text, "p.toml").unwrap_err().to_string();
+            assert!(e.starts_with(at) && e.contains(what), "{text:?}: {e}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        assert_eq!(parse_budget("none"), Ok(None));
+        assert_eq!(parse_duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        for bad in ["", "5", "m", "-1s", "nans", "1e99h"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+}

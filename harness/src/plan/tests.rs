@@ -1,0 +1,130 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn model(id: &str, representative: bool, rank: u32) -> ModelInfo {
+    ModelInfo {
+        id: id.to_owned(),
+        mechanism: id.split('/').nth(1).unwrap().to_owned(),
+        representative,
+        rank,
+        workloads: ["noop", "cpu", "sleep", "pipe"].map(str::to_owned).to_vec(),
+        switch_ns: id.starts_with("python").then_some(5_000_000),
+        hello_ns: 40_000_000,
+        lead_ns: 10_000_000,
+    }
+}
+
+fn models() -> Vec<ModelInfo> {
+    vec![
+        model("rust/threads", true, 0),
+        model("rust/processes", true, 0),
+        model("python3.13/threads", true, 0),
+        model("python3.13/processes-fork", true, 0),
+        model("python3.12/threads", false, 1),
+        model("python3.8/threads", false, 2),
+    ]
+}
+
+fn with_site<R>(models: &[ModelInfo], cpus: u32, f: impl FnOnce(&Site<'_>) -> R) -> R {
+    let place = |n: u32| Placement {
+        policy: "cores".to_owned(),
+        cpus: (0..n).map(|k| k % cpus).collect(),
+        exclusive: n <= cpus,
+    };
+    let counts: Vec<u32> = (0..=cpus.ilog2() + 1).map(|k| 1 << k).collect();
+    let absent = ["python3.7/threads".to_owned()];
+    f(&Site { models, absent: &absent, counts: &counts, cpus, place: &place, counter_sets: 1 })
+}
+
+fn plan_of(profile: &str, cpus: u32, seed: u64) -> Plan {
+    let spec = Spec::profile(profile).unwrap();
+    with_site(&models(), cpus, |site| plan(&spec, site, seed).unwrap())
+}
+
+#[test]
+fn the_question_comes_first_and_every_block_holds_its_own_reference() {
+    let p = plan_of("standard", 2, 7);
+    assert_eq!(p.blocks[0].workload, "cpu");
+    assert!(p.blocks.windows(2).all(|w| w[0].tier <= w[1].tier));
+    for b in p.blocks.iter().filter(|b| b.trials[0].pass == Pass::Throughput) {
+        let has = |n, arm| b.trials.iter().any(|t| t.workers == n && t.arm == arm);
+        assert!(has(1, Arm::Model), "{b:?}");
+        for t in b.trials.iter().filter(|t| t.workers > 1 && b.workload == "cpu") {
+            assert!(has(t.workers, Arm::Ceiling) && has(t.workers, Arm::Model));
+        }
+    }
+}
+
+#[test]
+fn block_numbers_of_a_model_and_workload_are_distinct_within_a_pass() {
+    let p = plan_of("standard", 4, 1);
+    let mut seen = BTreeSet::new();
+    for b in &p.blocks {
+        let key = (b.model.clone(), b.workload.clone(), b.block, b.trials[0].pass);
+        assert!(seen.insert(key), "{b:?}");
+    }
+}
+
+#[test]
+fn same_seed_same_plan_other_seed_other_order() {
+    assert_eq!(plan_of("smoke", 2, 1), plan_of("smoke", 2, 1));
+    let order = |p: Plan| p.blocks.into_iter().map(|b| b.model).collect::<Vec<_>>();
+    assert_ne!(order(plan_of("smoke", 2, 1)), order(plan_of("smoke", 2, 2)));
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_nearest() {
+    let mut spec = Spec::profile("smoke").unwrap();
+    spec.models = vec!["python3.31/threads".to_owned()];
+    let e = with_site(&models(), 2, |s| plan(&spec, s, 1)).unwrap_err().to_string();
+    assert!(e.contains("did you mean") && e.contains("python3.13/threads"), "{e}");
+    spec.models = vec!["rust/*".to_owned()];
+    spec.workloads = vec!["slep".to_owned()];
+    let e = with_site(&models(), 2, |s| plan(&spec, s, 1)).unwrap_err().to_string();
+    assert!(e.contains("did you mean sleep"), "{e}");
+    // An absent model is known: its row says why.
+    spec.models = vec!["python3.7/threads".to_owned()];
+    spec.workloads = vec!["cpu".to_owned()];
+    let p = with_site(&models(), 2, |s| plan(&spec, s, 1)).unwrap();
+    assert!(p.blocks.is_empty());
+}
+
+#[test]
+fn on_one_cpu_two_workers_are_still_measured() {
+    let p = plan_of("smoke", 1, 3);
+    let cpu = p.blocks.iter().find(|b| b.workload == "cpu").unwrap();
+    let counts: BTreeSet<u32> = cpu.trials.iter().map(|t| t.workers).collect();
+    assert_eq!(counts, BTreeSet::from([1, 2]));
+}
+
+#[test]
+fn params_of_one_workload_stay_there() {
+    let mut spec = Spec::profile("smoke").unwrap();
+    let own = BTreeMap::from([("sleep_ns".to_owned(), "2000000".to_owned())]);
+    spec.params.insert("sleep".to_owned(), own);
+    let p = with_site(&models(), 2, |s| plan(&spec, s, 1)).unwrap();
+    for b in &p.blocks {
+        let expected = (b.workload == "sleep").then_some("2000000");
+        assert_eq!(b.params.get("sleep_ns").map(String::as_str), expected);
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_seed_plans_the_same_cells_with_sequence_numbers_in_order(seed: u64, cpus in 1u32..65) {
+        let cells = |p: &Plan| {
+            let mut cells: Vec<_> = p.blocks.iter().flat_map(|b| b.trials.iter().map(|t| {
+                (b.model.clone(), b.workload.clone(), b.block, t.workers, t.arm, t.pass, t.counter_set)
+            })).collect();
+            cells.sort();
+            cells
+        };
+        let p = plan_of("standard", cpus, seed);
+        prop_assert_eq!(cells(&p), cells(&plan_of("standard", cpus, 0)));
+        let seqs: Vec<u64> = p.blocks.iter().flat_map(|b| b.trials.iter().map(|t| t.seq)).collect();
+        prop_assert!(seqs.iter().enumerate().all(|(i, s)| i as u64 == *s));
+    }
+}

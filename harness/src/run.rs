@@ -1,0 +1,186 @@
+//! Blocks -> trials: order, budget, resume. Knows no paths and prints nothing.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use amdahl_schema::{Outcome, Plan, PlannedBlock, PlannedTrial, Status, Trial};
+
+use crate::record::RecordError;
+
+/// What happens while a run is carried out.
+pub trait Bench {
+    /// Executes one trial; whatever happens becomes its outcome.
+    fn trial(&mut self, block: &PlannedBlock, planned: &PlannedTrial) -> Trial;
+    /// Time since the run (or its resumption) began.
+    fn elapsed(&self) -> Duration;
+    /// What a block is expected to take.
+    fn expected(&self, block: &PlannedBlock) -> Duration;
+    /// Keeps a trial; it is safe when this returns.
+    fn keep(&mut self, trial: Trial) -> Result<(), RecordError>;
+    /// Between trials, never while a window is timed.
+    fn progress(&mut self, done: usize, of: usize, left: Duration);
+}
+
+/// Carries out the plan, leaving out the trials in `done`.
+///
+/// A block is begun only if it is expected to end within the budget; one that is not becomes
+/// `not_run` records, and later, cheaper blocks of the same tier still get their chance, those of lower
+/// tiers too.
+pub fn carry_out(
+    plan: &Plan,
+    done: &HashSet<u64>,
+    bench: &mut dyn Bench,
+) -> Result<(), RecordError> {
+    let budget = plan.budget_ms.map(Duration::from_millis);
+    let left_out = |t: &&PlannedTrial| !done.contains(&t.seq);
+    let of: usize = plan.blocks.iter().map(|b| b.trials.iter().filter(left_out).count()).sum();
+    let mut left: Duration = plan.blocks.iter().map(|b| bench.expected(b)).sum();
+    let mut n = 0;
+    for block in &plan.blocks {
+        let expected = bench.expected(block);
+        left = left.saturating_sub(expected);
+        let reached = budget.is_none_or(|budget| bench.elapsed() + expected <= budget);
+        for planned in block.trials.iter().filter(left_out) {
+            let trial = if reached {
+                let within = |b: Duration| b.saturating_sub(bench.elapsed());
+                let remaining = budget.map_or(left + expected, |b| within(b).min(left + expected));
+                bench.progress(n, of, remaining);
+                bench.trial(block, planned)
+            } else {
+                not_run(block, planned)
+            };
+            n += 1;
+            bench.keep(trial)?;
+        }
+    }
+    bench.progress(of, of, Duration::ZERO);
+    Ok(())
+}
+
+fn not_run(block: &PlannedBlock, planned: &PlannedTrial) -> Trial {
+    let mut trial = crate::trial::blank(block, planned);
+    let reason = "the budget was used up before; raise it with --budget";
+    trial.outcome = Outcome::not_ok(Status::NotRun, "budget", reason);
+    trial
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use amdahl_schema::{Arm, Pass, Placement};
+
+    use super::*;
+
+    struct Fake {
+        clock: Duration,
+        each: Duration,
+        kept: Vec<Trial>,
+        room: usize,
+    }
+
+    impl Bench for Fake {
+        fn trial(&mut self, block: &PlannedBlock, planned: &PlannedTrial) -> Trial {
+            self.clock += self.each;
+            crate::trial::blank(block, planned)
+        }
+        fn elapsed(&self) -> Duration {
+            self.clock
+        }
+        fn expected(&self, block: &PlannedBlock) -> Duration {
+            self.each * block.trials.len() as u32
+        }
+        fn keep(&mut self, trial: Trial) -> Result<(), RecordError> {
+            if self.kept.len() == self.room {
+                let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+                return Err(RecordError { path: "trials.jsonl".into(), source });
+            }
+            self.kept.push(trial);
+            Ok(())
+        }
+        fn progress(&mut self, _: usize, _: usize, _: Duration) {}
+    }
+
+    fn fake() -> Fake {
+        let each = Duration::from_secs(1);
+        Fake { clock: Duration::ZERO, each, kept: Vec::new(), room: usize::MAX }
+    }
+
+    /// Blocks of the given sizes.
+    fn plan(sizes: &[u64], budget_s: Option<u64>) -> Plan {
+        let mut seq = 0;
+        let blocks = sizes.iter().enumerate().map(|(b, size)| PlannedBlock {
+            block: b as u32,
+            tier: 0,
+            model: "rust/threads".to_owned(),
+            workload: "cpu".to_owned(),
+            params: BTreeMap::new(),
+            trials: (0..*size)
+                .map(|_| {
+                    seq += 1;
+                    PlannedTrial {
+                        seq: seq - 1,
+                        workers: 1,
+                        arm: Arm::Model,
+                        pass: Pass::Throughput,
+                        counter_set: 0,
+                        placement: Placement {
+                            policy: "none".to_owned(),
+                            cpus: Vec::new(),
+                            exclusive: false,
+                        },
+                        seed: 0,
+                        env_pad_bytes: 0,
+                        window_ns: 1,
+                        windows_n: 1,
+                    }
+                })
+                .collect(),
+        });
+        Plan {
+            profile: "test".to_owned(),
+            seed: 0,
+            budget_ms: budget_s.map(|s| s * 1000),
+            placement: "none".to_owned(),
+            predicted_ms: 0,
+            blocks: blocks.collect(),
+        }
+    }
+
+    fn ran(bench: &Fake) -> Vec<u64> {
+        let ok = bench.kept.iter().filter(|t| t.outcome.status == Status::Ok);
+        ok.map(|t| t.seq).collect()
+    }
+
+    #[test]
+    fn every_planned_trial_leaves_a_record_in_order() {
+        let mut bench = fake();
+        carry_out(&plan(&[2, 3], None), &HashSet::new(), &mut bench).unwrap();
+        assert_eq!(ran(&bench), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_block_that_would_exceed_the_budget_is_not_begun_and_says_so() {
+        let mut bench = fake();
+        carry_out(&plan(&[2, 3, 1], Some(4)), &HashSet::new(), &mut bench).unwrap();
+        assert_eq!(ran(&bench), [0, 1, 5]);
+        let not_run = bench.kept.iter().filter(|t| t.outcome.status == Status::NotRun);
+        assert!(not_run.clone().all(|t| t.outcome.kind.as_deref() == Some("budget")));
+        assert_eq!(not_run.count(), 3);
+    }
+
+    #[test]
+    fn resuming_runs_what_is_missing() {
+        let mut bench = fake();
+        carry_out(&plan(&[2, 2], None), &HashSet::from([0, 3]), &mut bench).unwrap();
+        assert_eq!(ran(&bench), [1, 2]);
+    }
+
+    #[test]
+    fn a_full_disk_ends_the_run_with_what_was_kept() {
+        let mut bench = Fake { room: 2, ..fake() };
+        let e = carry_out(&plan(&[4], None), &HashSet::new(), &mut bench).unwrap_err();
+        assert!(e.to_string().contains("--resume"), "{e}");
+        assert_eq!(bench.kept.len(), 2);
+    }
+}

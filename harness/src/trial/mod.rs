@@ -1,0 +1,380 @@
+//! One trial: fresh worker processes through hello, prepare, pin, go, stopped, collect; its record.
+//!
+//! Knows the protocol and the order of things. What touches the machine (pinning, counters, /proc,
+//! the clock) is behind [`Outside`], and processes behind [`Launcher`], so every path can be tested
+//! with fakes in milliseconds.
+
+mod collect;
+mod outside;
+mod prove;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use amdahl_schema::{Arm, Carrier, Outcome, Pass, PlannedBlock, PlannedTrial, ProcDelta, Status, Trial};
+
+pub use outside::{CounterSession, Machine, Outside};
+
+use crate::counters::proc_counters;
+use crate::plan::window_needed_ns;
+use crate::procfs::ProcSample;
+use crate::worker::discover::{Found, Hello};
+use crate::worker::link::{Launcher, Link, LinkError, WorkerSpec};
+use crate::worker::peer;
+use crate::worker::wire::Line;
+
+/// Time a worker has to say hello.
+pub const HELLO_LIMIT: Duration = Duration::from_secs(20);
+/// Time to prepare a cell.
+pub const PREPARE_LIMIT: Duration = Duration::from_secs(30);
+/// Time beyond the nominal end of a `go`.
+pub const GO_GRACE: Duration = Duration::from_secs(5);
+/// Time to hand over the figures.
+pub const COLLECT_LIMIT: Duration = Duration::from_secs(20);
+
+/// Spinning before the start, where every carrier has a CPU of its own.
+const SPIN_NS: u64 = 2_000_000;
+
+/// Operations whose ends are kept for timelines.
+const SPANS: u32 = 2048;
+
+/// Limits, shortened by tests.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For `hello`.
+    pub hello: Duration,
+    /// For `prepare`.
+    pub prepare: Duration,
+    /// Beyond the nominal end.
+    pub go: Duration,
+    /// For `collect`.
+    pub collect: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { hello: HELLO_LIMIT, prepare: PREPARE_LIMIT, go: GO_GRACE, collect: COLLECT_LIMIT }
+    }
+}
+
+/// Why a trial has no usable numbers.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The worker did not play its part.
+    Link(LinkError),
+    /// It did, but what it said can't be right.
+    Invalid { kind: &'static str, reason: String },
+    /// We could not set the scene.
+    Setup(String),
+}
+
+impl From<LinkError> for Failure {
+    fn from(e: LinkError) -> Self {
+        Self::Link(e)
+    }
+}
+
+impl Failure {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Link(e @ LinkError::TimedOut { .. }) => {
+                Outcome::not_ok(Status::TimedOut, e.kind(), e.to_string())
+            }
+            Self::Link(e) => Outcome::not_ok(Status::Failed, e.kind(), e.to_string()),
+            Self::Invalid { kind, reason } => Outcome::not_ok(Status::Invalid, kind, reason),
+            Self::Setup(reason) => Outcome::not_ok(Status::Failed, "setup", reason),
+        }
+    }
+}
+
+/// Executes trials.
+pub struct Stage<'a> {
+    /// Starts processes.
+    pub launcher: &'a dyn Launcher,
+    /// The machine.
+    pub outside: &'a dyn Outside,
+    /// This program, for the `pipe` workload's peer.
+    pub amdahl: std::path::PathBuf,
+    /// Deadlines.
+    pub limits: Limits,
+}
+
+/// The processes of one trial.
+struct Cast {
+    links: Vec<Box<dyn Link>>,
+    hellos: Vec<Hello>,
+    peer: Option<(Box<dyn Link>, tempfile::TempDir)>,
+}
+
+impl Stage<'_> {
+    /// Runs one trial to its record, whatever happens in it.
+    pub fn execute(&self, found: &Found, block: &PlannedBlock, planned: &PlannedTrial) -> Trial {
+        let begin = self.outside.now_ns();
+        let mut trial = blank(block, planned);
+        let mut cast = Cast { links: Vec::new(), hellos: Vec::new(), peer: None };
+        let result = self.play(found, &mut cast, &mut trial);
+        if let Err(failure) = &result {
+            trial.outcome = failure.outcome();
+        }
+        for link in &mut cast.links {
+            let exit = link.finish(result.is_err());
+            if exit.leftover > 0 {
+                trial.flags.push(format!(
+                    "leftover: {} of the worker's processes outlived it and were killed",
+                    exit.leftover
+                ));
+            }
+            if result.is_ok() && exit.code != Some(0) {
+                trial.flags.push(format!("exit: the worker did its work, then ended with {exit:?}"));
+            }
+        }
+        if let Some((peer, _dir)) = &mut cast.peer {
+            peer.finish(true);
+        }
+        trial.trial_wall_ns = self.outside.now_ns() - begin;
+        trial
+    }
+
+    fn play(&self, found: &Found, cast: &mut Cast, trial: &mut Trial) -> Result<(), Failure> {
+        self.greet(found, cast, trial)?;
+        let carriers = self.prepare(found, cast, trial)?;
+        let tids: Vec<u32> = carriers.iter().map(|c| c.tid).collect();
+        self.pin(trial, carriers);
+        let mut counters = (trial.pass == Pass::Counters)
+            .then(|| self.outside.counters(trial.counter_set, &tids));
+        let roots: Vec<u32> = cast.all().filter_map(|l| l.root_pid()).collect();
+        let sample = |tids: &[u32]| -> Vec<ProcSample> {
+            tids.iter().map(|tid| self.outside.sample(*tid)).collect()
+        };
+        let before = sample(&tids);
+        let gate = self.outside.gate(&roots);
+        if let Some(session) = &mut counters {
+            session.start();
+        }
+        let started = self.go(cast, trial);
+        let stopped = started.and_then(|deadline| self.stopped(cast, deadline));
+        if let Some(session) = &mut counters {
+            trial.counters = session.stop();
+        }
+        trial.gates = self.outside.gates_since(&gate, &roots, &trial.placement.cpus);
+        for ((carrier, before), after) in trial.carriers.iter_mut().zip(before).zip(sample(&tids)) {
+            carrier.proc = after.since(&before);
+        }
+        if trial.pass == Pass::Counters {
+            let procs: Vec<ProcDelta> = trial.carriers.iter().map(|c| c.proc.clone()).collect();
+            trial.counters.extend(proc_counters(&procs, trial.counter_set));
+        }
+        let until = stopped.map(|()| self.outside.now_ns())?;
+        self.collect(cast, trial)?;
+        prove::prove(trial, until)
+    }
+
+    /// Starts the processes and says hello to all.
+    fn greet(&self, found: &Found, cast: &mut Cast, trial: &mut Trial) -> Result<(), Failure> {
+        let begin = self.outside.now_ns();
+        let processes = if trial.arm == Arm::Ceiling { trial.workers } else { 1 };
+        let spec = WorkerSpec { env_pad_bytes: trial.env_pad_bytes, ..found.spec.clone() };
+        for _ in 0..processes {
+            cast.links.push(self.launcher.launch(&spec)?);
+        }
+        for link in &mut cast.links {
+            link.send(&Line::new("hello").with("v", 1));
+        }
+        for link in &mut cast.links {
+            let line = link.expect("hello", "at hello", self.limits.hello)?;
+            let hello = Hello::parse(&line).map_err(|source| LinkError::Garbage {
+                when: "at hello".to_owned(),
+                source,
+            })?;
+            cast.hellos.push(hello);
+        }
+        trial.spawn_ns = Some(self.outside.now_ns() - begin);
+        let hello = &cast.hellos[0];
+        trial.gil = hello.gil;
+        trial.timer.clone_from(&hello.timer);
+        trial.timer_cost_ps = hello.timer_cost_ps;
+        Ok(())
+    }
+
+    /// Prepares the cell in every process; its carriers in the order of the workers.
+    fn prepare(
+        &self,
+        found: &Found,
+        cast: &mut Cast,
+        trial: &mut Trial,
+    ) -> Result<Vec<Carrier>, Failure> {
+        let begin = self.outside.now_ns();
+        let mechanism = match trial.arm {
+            Arm::Ceiling => "threads",
+            Arm::Model => found.mechanism(&trial.model).unwrap_or("?"),
+        };
+        if trial.workload == "pipe" {
+            let (peer, dir) = self.start_peer(trial)?;
+            trial.params.remove("dir");
+            cast.peer = Some((peer, dir));
+        }
+        let dir = cast.peer.as_ref().map(|(_, dir)| dir.path().display().to_string());
+        let workers = if trial.arm == Arm::Ceiling { 1 } else { trial.workers };
+        for (k, link) in cast.links.iter_mut().enumerate() {
+            let mut line = Line::new("prepare").with("id", 1).with("workload", &trial.workload);
+            line = line.with("mechanism", mechanism).with("workers", workers);
+            line = line.with("seed", trial.seed);
+            if let Some(dir) = &dir {
+                line = line.with("dir", dir).with("first", k);
+            }
+            for (key, value) in &trial.params {
+                line = line.with(key, value);
+            }
+            link.send(&line);
+        }
+        let mut carriers = Vec::new();
+        let mut op_ns = 0;
+        for (k, link) in cast.links.iter_mut().enumerate() {
+            let line = link.expect("ready", "at prepare", self.limits.prepare)?;
+            let ready = collect::ready(&line, k as u32)?;
+            carriers.extend(ready.carriers);
+            op_ns = op_ns.max(ready.op_ns);
+            trial.params.extend(ready.chosen);
+        }
+        trial.setup_ns = Some(self.outside.now_ns() - begin);
+        let hello = &cast.hellos[0];
+        let turns = if hello.gil == Some(true) { trial.workers } else { 1 };
+        let switch = hello.switch_ns.filter(|_| hello.gil == Some(true));
+        let op_ns = if crate::plan::io_bound(&trial.workload) { op_ns / u64::from(turns) } else { op_ns };
+        trial.window_ns = window_needed_ns(trial.window_ns, switch, op_ns, turns);
+        trial.ramp_ns = trial.window_ns;
+        trial.tail_ns = trial.window_ns;
+        Ok(carriers)
+    }
+
+    fn start_peer(&self, trial: &Trial) -> Result<(Box<dyn Link>, tempfile::TempDir), Failure> {
+        let setup = |e: std::io::Error| Failure::Setup(format!("FIFOs for `pipe`: {e}"));
+        let dir = tempfile::Builder::new().prefix("amdahl-").tempdir().map_err(setup)?;
+        peer::make_fifos(dir.path(), trial.workers).map_err(setup)?;
+        let delay = trial.params.get("delay_ns").map_or("1000000", String::as_str);
+        let mut argv: Vec<std::ffi::OsString> = vec![self.amdahl.clone().into(), "peer".into()];
+        argv.extend(["--dir".into(), dir.path().into()]);
+        argv.extend(["--workers".into(), trial.workers.to_string().into()]);
+        argv.extend(["--delay-ns".into(), delay.into()]);
+        let spec = WorkerSpec { argv, env: Vec::new(), env_pad_bytes: 0 };
+        let mut peer = self.launcher.launch(&spec)?;
+        peer.expect("hello", "starting the pipe's peer", self.limits.hello)?;
+        Ok((peer, dir))
+    }
+
+    /// Pins each carrier; where that is refused the trial says so and counts as not placed.
+    fn pin(&self, trial: &mut Trial, mut carriers: Vec<Carrier>) {
+        if carriers.len() == trial.placement.cpus.len() {
+            for (carrier, cpu) in carriers.iter_mut().zip(trial.placement.cpus.clone()) {
+                match self.outside.pin(carrier.tid, cpu) {
+                    Ok(()) => carrier.pinned = Some(cpu),
+                    Err(why) => {
+                        trial.placement.exclusive = false;
+                        trial.flags.push(format!("not pinned: {why}"));
+                    }
+                }
+            }
+        } else if !trial.placement.cpus.is_empty() {
+            // More carriers than workers (an M:N runtime): all of them may use all the CPUs.
+            trial.placement.exclusive = false;
+            for carrier in &carriers {
+                if let Err(why) = self.outside.confine(carrier.tid, &trial.placement.cpus) {
+                    trial.flags.push(format!("not pinned: {why}"));
+                }
+            }
+        }
+        trial.carriers = carriers;
+    }
+
+    /// Releases all processes on one absolute start; the time by which they must have stopped.
+    fn go(&self, cast: &mut Cast, trial: &mut Trial) -> Result<u64, Failure> {
+        let lead = cast.hellos.iter().map(|h| h.lead_ns).max().unwrap_or(0);
+        let start = self.outside.now_ns() + lead + 200_000 * cast.links.len() as u64;
+        trial.start_ns = Some(start);
+        let spin = if trial.placement.exclusive || trial.workers == 1 { SPIN_NS } else { 0 };
+        let pass = match trial.pass {
+            Pass::Throughput => "throughput",
+            Pass::Latency => "latency",
+            Pass::Counters => "counters",
+        };
+        let mut line = Line::new("go").with("id", 1).with("pass", pass).with("start_ns", start);
+        line = line.with("spin_ns", spin).with("ramp_ns", trial.ramp_ns);
+        line = line.with("window_ns", trial.window_ns).with("windows", trial.windows_n);
+        line = line.with("tail_ns", trial.tail_ns);
+        if trial.pass == Pass::Latency {
+            line = line.with("spans", SPANS);
+        }
+        for link in &mut cast.links {
+            link.send(&line);
+        }
+        let timed = trial.ramp_ns + trial.window_ns * u64::from(trial.windows_n) + trial.tail_ns;
+        Ok(start + timed + self.limits.go.as_nanos() as u64)
+    }
+
+    fn stopped(&self, cast: &mut Cast, deadline: u64) -> Result<(), Failure> {
+        for link in &mut cast.links {
+            let left = deadline.saturating_sub(self.outside.now_ns());
+            link.expect("stopped", "after go", Duration::from_nanos(left))?;
+        }
+        Ok(())
+    }
+
+    fn collect(&self, cast: &mut Cast, trial: &mut Trial) -> Result<(), Failure> {
+        for link in &mut cast.links {
+            link.send(&Line::new("collect").with("id", 1));
+        }
+        for (k, link) in cast.links.iter_mut().enumerate() {
+            collect::figures(link.as_mut(), trial, k as u32, self.limits.collect)?;
+        }
+        Ok(())
+    }
+}
+
+impl Cast {
+    fn all(&self) -> impl Iterator<Item = &dyn Link> {
+        let peer = self.peer.iter().map(|(peer, _)| peer.as_ref());
+        self.links.iter().map(AsRef::as_ref).chain(peer)
+    }
+}
+
+/// A trial before anything happened.
+pub fn blank(block: &PlannedBlock, planned: &PlannedTrial) -> Trial {
+    let order = block.trials.iter().position(|t| t.seq == planned.seq).unwrap_or(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Trial {
+        seq: planned.seq,
+        block: block.block,
+        order: order as u32,
+        model: block.model.clone(),
+        workload: block.workload.clone(),
+        workers: planned.workers,
+        arm: planned.arm,
+        pass: planned.pass,
+        stage: amdahl_schema::Stage::Measure,
+        params: block.params.clone(),
+        seed: planned.seed,
+        env_pad_bytes: planned.env_pad_bytes,
+        placement: planned.placement.clone(),
+        outcome: Outcome::ok(),
+        started_unix_ms: now.as_millis() as u64,
+        trial_wall_ns: 0,
+        spawn_ns: None,
+        setup_ns: None,
+        start_ns: None,
+        window_ns: planned.window_ns,
+        ramp_ns: planned.window_ns,
+        tail_ns: planned.window_ns,
+        windows_n: planned.windows_n,
+        gil: None,
+        timer: None,
+        timer_cost_ps: None,
+        windows: Vec::new(),
+        totals: Vec::new(),
+        carriers: Vec::new(),
+        counters: Vec::new(),
+        counter_set: planned.counter_set,
+        histograms: Vec::new(),
+        spans: Vec::new(),
+        gates: amdahl_schema::Gates::default(),
+        flags: Vec::new(),
+    }
+}

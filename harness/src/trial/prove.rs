@@ -1,0 +1,131 @@
+//! Does what the worker said hold together? A trial whose work is not proven is never a number.
+
+use std::time::Duration;
+
+use amdahl_schema::{Arm, Contest, Trial, Window};
+
+use super::Failure;
+use crate::worker::golden::{Golden, M};
+
+/// A start later than this is flagged.
+const LATE_NS: u64 = 5_000_000;
+
+/// Drift of the rate over the windows from which a trial is flagged.
+const DRIFT_MAX: f64 = 0.10;
+
+/// Checks stamps and results; flags what a reader must know. `until_ns` is when the harness had
+/// heard that all had stopped.
+pub(crate) fn prove(trial: &mut Trial, until_ns: u64) -> Result<(), Failure> {
+    stamps(trial, until_ns)?;
+    results(trial)?;
+    if trial.arm == Arm::Model && matches!(trial.workload.as_str(), "sleep" | "pipe") {
+        waits(trial)?;
+    }
+    flags(trial);
+    if let Contest::Broken { what } = trial.contest() {
+        return Err(Failure::Invalid {
+            kind: "contest",
+            reason: format!("the workers did not work at the same time: {what}"),
+        });
+    }
+    Ok(())
+}
+
+fn stamps(trial: &Trial, until_ns: u64) -> Result<(), Failure> {
+    let start = trial.start_ns.unwrap_or(0);
+    let invalid = |reason: String| Err(Failure::Invalid { kind: "stamps", reason });
+    for t in &trial.totals {
+        if t.started_ns < start || t.ended_ns < t.started_ns || t.ended_ns > until_ns {
+            return invalid(format!(
+                "worker {} says it ran from {} to {} ns, but could only run from {start} to {until_ns}",
+                t.w, t.started_ns, t.ended_ns
+            ));
+        }
+    }
+    let begin = start + trial.ramp_ns;
+    for x in trial.windows.iter().filter(|x| x.i >= 0) {
+        let nominal = begin + trial.window_ns * x.i as u64;
+        let first_bad = x.first_ns.is_some_and(|t| t < nominal);
+        let last_bad = !x.tail && x.last_ns.is_some_and(|t| t < nominal + trial.window_ns);
+        if first_bad || last_bad || x.last_ns.or(x.first_ns).is_some_and(|t| t > until_ns) {
+            return invalid(format!(
+                "worker {}'s crossings of window {} ({:?}, {:?}) do not lie around it: its clock is not \
+                 CLOCK_MONOTONIC, or it ran outside the time it was given",
+                x.w, x.i, x.first_ns, x.last_ns
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Every operation is proven: the sums must be those of the operations claimed.
+fn results(trial: &Trial) -> Result<(), Failure> {
+    let Some(golden) = Golden::of(&trial.workload, &trial.params) else { return Ok(()) };
+    for total in &trial.totals {
+        let mut mine: Vec<&Window> = trial.windows.iter().filter(|x| x.w == total.w).collect();
+        mine.sort_by_key(|x| x.i);
+        let (mut from, mut sum) = (0, 0);
+        for x in &mine {
+            let expected = golden.check(from, x.ops);
+            if x.check % M != expected {
+                return Err(Failure::Invalid {
+                    kind: "checksum",
+                    reason: format!(
+                        "worker {}, window {}: {} operations from {from} add up to {expected}, it says {}: \
+                         work was lost or never done",
+                        x.w, x.i, x.ops, x.check
+                    ),
+                });
+            }
+            from += x.ops;
+            sum = (sum + x.check) % M;
+        }
+        if total.ops != from || total.check % M != sum {
+            return Err(Failure::Invalid {
+                kind: "checksum",
+                reason: format!(
+                    "worker {}: its windows hold {from} operations adding up to {sum}, its total says {} and {}",
+                    total.w, total.ops, total.check
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A wait can't be shorter than what it waits for.
+fn waits(trial: &Trial) -> Result<(), Failure> {
+    let key = if trial.workload == "sleep" { "sleep_ns" } else { "delay_ns" };
+    let Some(wait) = trial.params.get(key).and_then(|v| v.parse::<u64>().ok()) else { return Ok(()) };
+    for t in &trial.totals {
+        let span = t.ended_ns - t.started_ns;
+        if t.ops.saturating_mul(wait) > span + wait {
+            return Err(Failure::Invalid {
+                kind: "checksum",
+                reason: format!(
+                    "worker {} says it waited {} times {:?} within {:?}",
+                    t.w,
+                    t.ops,
+                    Duration::from_nanos(wait),
+                    Duration::from_nanos(span)
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn flags(trial: &mut Trial) {
+    let start = trial.start_ns.unwrap_or(0);
+    let latest = trial.totals.iter().max_by_key(|t| t.started_ns);
+    if let Some(t) = latest.filter(|t| t.started_ns - start > LATE_NS) {
+        let ms = (t.started_ns - start) as f64 / 1e6;
+        trial.flags.push(format!("late: worker {} started {ms:.1} ms after the start", t.w));
+    }
+    if let Some(drift) = trial.drift().filter(|d| d.abs() > DRIFT_MAX) {
+        trial.flags.push(format!(
+            "not_steady: the rate changed by {:+.0} % over the windows (JIT, heat, or a busy machine)",
+            drift * 100.0
+        ));
+    }
+}

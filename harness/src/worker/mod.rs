@@ -1,0 +1,11 @@
+//! Worker processes: how they are found, started, spoken to, and never outlive the run.
+
+pub mod ask;
+pub mod discover;
+pub mod golden;
+pub mod guard;
+pub mod link;
+pub mod peer;
+pub mod places;
+pub mod process;
+pub mod wire;
