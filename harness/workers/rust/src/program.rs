@@ -1,0 +1,142 @@
+//! A worker program: the workloads and models it knows, and its `main`.
+
+use std::io::{self, BufWriter};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::cell::Cell;
+use crate::error::Error;
+use crate::model::{
+    AnyWorkload, CARRIER_ARG, Crew, Inline, Job, Model, Processes, Threads, end_with_parent,
+};
+use crate::serve;
+use crate::workload::{Cpu, Noop, Pipe, Sleep, Workload};
+
+type Make = dyn Fn(&Cell) -> Result<(Box<dyn AnyWorkload>, Chosen), Error>;
+
+/// Parameters that a workload chose itself.
+type Chosen = Vec<(&'static str, u64)>;
+
+/// A worker program. See the [crate documentation](crate) for an example.
+pub struct Program {
+    workloads: Vec<(String, Box<Make>)>,
+    models: Vec<Arc<dyn Model>>,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program").field("workloads", &self.workload_names()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Program {
+    /// With the workloads `noop`, `cpu`, `sleep`, `pipe` and the models `threads`, `processes`.
+    pub fn new() -> Self {
+        Self { workloads: Vec::new(), models: Vec::new() }
+            .workload("noop", Noop::new)
+            .workload("cpu", Cpu::new)
+            .workload("sleep", Sleep::new)
+            .workload("pipe", Pipe::new)
+            .model(Threads)
+            .model(Processes)
+    }
+
+    /// Adds a workload, or replaces the one of that name. `make` is called once a cell, before its
+    /// workers exist: what they share (a lock, a queue) is made here.
+    #[must_use]
+    pub fn workload<W: Workload>(
+        mut self,
+        name: &str,
+        make: impl Fn(&Cell) -> Result<W, Error> + 'static,
+    ) -> Self {
+        let make = move |cell: &Cell| {
+            let workload = make(cell)?;
+            let chosen = workload.chosen();
+            Ok((Box::new(workload) as Box<dyn AnyWorkload>, chosen))
+        };
+        self.workloads.retain(|(known, _)| known != name);
+        self.workloads.push((name.to_owned(), Box::new(make)));
+        self
+    }
+
+    /// Adds a model, or replaces the one of that mechanism.
+    #[must_use]
+    pub fn model(mut self, model: impl Model + 'static) -> Self {
+        self.models.retain(|known| known.mechanism() != model.mechanism());
+        self.models.push(Arc::new(model));
+        self
+    }
+
+    /// The names of its workloads.
+    pub fn workload_names(&self) -> Vec<String> {
+        self.workloads.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The names of its models.
+    pub fn mechanisms(&self) -> Vec<String> {
+        self.models.iter().map(|model| model.mechanism().to_owned()).collect()
+    }
+
+    /// Creates, warms and parks the workers of a cell; also returns the parameters that the workload
+    /// chose itself.
+    ///
+    /// # Errors
+    /// An unknown name, a bad parameter, or whatever keeps a worker from being created.
+    pub fn prepare(&self, cell: Cell) -> Result<(Box<dyn Crew>, Chosen), Error> {
+        let unknown =
+            |what, name: &str, known| Error::Unknown { what, name: name.to_owned(), known };
+        let (_, make) = self
+            .workloads
+            .iter()
+            .find(|(name, _)| *name == cell.workload)
+            .ok_or_else(|| unknown("workload", &cell.workload, self.workload_names()))?;
+        let model = self
+            .models
+            .iter()
+            .find(|model| model.mechanism() == cell.mechanism)
+            .ok_or_else(|| unknown("mechanism", &cell.mechanism, self.mechanisms()))?;
+        let (workload, chosen) = make(&cell)?;
+        Ok((model.launch(&Job::new(cell, workload))?, chosen))
+    }
+
+    /// Serves the protocol on stdin and stdout until `quit` or the end of the input.
+    ///
+    /// Call it before anything else writes to stdout. The program executes itself for the model
+    /// `processes`, with arguments that this function recognises.
+    pub fn main(self) -> ExitCode {
+        match self.serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            // The harness is gone: nobody is left to tell.
+            Err(Error::Harness(e)) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Err(e) => {
+                eprintln!("amdahl-worker: {e}");
+                ExitCode::from(2)
+            }
+        }
+    }
+
+    fn serve(mut self) -> Result<(), Error> {
+        let mut args = std::env::args().skip(1);
+        if args.next().as_deref() == Some(CARRIER_ARG) {
+            end_with_parent(args.next().as_deref())?;
+            self = self.model(Inline);
+        }
+        raise_file_limit();
+        serve::serve(&self, io::stdin().lock(), BufWriter::new(io::stdout().lock()))
+    }
+}
+
+/// Each worker keeps a descriptor or two: the soft limit, made for programs that use select(2), goes
+/// up to the hard one. Where that fails, opening says so.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

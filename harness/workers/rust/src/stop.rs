@@ -1,0 +1,28 @@
+//! Why an operation ends its worker's loop.
+
+use std::io;
+
+/// Returned by an operation that can't, or need not, go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// There is no work left for this worker: it leaves its loop, and that is no error.
+    #[error("no work left")]
+    NoWorkLeft,
+    /// The operation failed: the trial is an error.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<io::Error> for Stop {
+    #[cold]
+    fn from(source: io::Error) -> Self {
+        Self::Failed(source.to_string())
+    }
+}
+
+impl From<rustix::io::Errno> for Stop {
+    #[cold]
+    fn from(source: rustix::io::Errno) -> Self {
+        io::Error::from(source).into()
+    }
+}

@@ -1,0 +1,75 @@
+//! What is done: the operations that workers repeat. Timing and counting are the probe's.
+
+mod cpu;
+mod noop;
+mod pipe;
+mod sleep;
+
+pub(crate) use cpu::Cpu;
+pub(crate) use noop::Noop;
+pub(crate) use pipe::Pipe;
+pub(crate) use sleep::Sleep;
+
+use crate::error::Error;
+use crate::stop::Stop;
+
+/// One worker's operation, repeated by the probe's loop, which is compiled for it: there is no
+/// virtual call.
+///
+/// Any `FnMut(u64) -> u32` is one.
+pub trait Op {
+    /// Does operation `i` (from 0 at every release) and returns its result, which is added to the
+    /// check modulo 2^31 - 1. Where nothing is computed, return 1: then the check counts.
+    ///
+    /// Results of computations must pass through [`std::hint::black_box`], or come from the outside,
+    /// lest the compiler finds them without doing the work.
+    ///
+    /// # Errors
+    /// [`Stop::NoWorkLeft`] ends the loop; [`Stop::Failed`] makes the trial an error.
+    fn run(&mut self, i: u64) -> Result<u32, Stop>;
+}
+
+impl<F: FnMut(u64) -> u32> Op for F {
+    #[inline]
+    fn run(&mut self, i: u64) -> Result<u32, Stop> {
+        Ok(self(i))
+    }
+}
+
+/// What the workers of one cell do; shared by them.
+///
+/// A closure `Fn(u32) -> impl Op` is one: worker number in, operation out.
+pub trait Workload: Send + Sync + 'static {
+    /// One worker's operation.
+    type Op: Op;
+
+    /// Makes the operation of worker `w`. Called on the thread that will run it, so that its data lie
+    /// near that thread's CPU.
+    ///
+    /// # Errors
+    /// Whatever prevents it: it becomes the answer to `prepare`.
+    fn op(&self, w: u32) -> Result<Self::Op, Error>;
+
+    /// How many operations share one reading of the clock in the throughput pass: 1, unless an
+    /// operation takes less than some 20 clock readings (half a microsecond).
+    fn batch(&self) -> u64 {
+        1
+    }
+
+    /// Parameters that it chose itself, for the `ready` line.
+    fn chosen(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+}
+
+impl<F, O> Workload for F
+where
+    F: Fn(u32) -> O + Send + Sync + 'static,
+    O: Op,
+{
+    type Op = O;
+
+    fn op(&self, w: u32) -> Result<O, Error> {
+        Ok(self(w))
+    }
+}

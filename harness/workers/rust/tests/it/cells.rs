@@ -1,0 +1,166 @@
+//! Workloads on both mechanisms, counted and proven.
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use crate::worker::{WINDOW_NS, WINDOWS, Worker, int, minstd};
+
+const MECHANISMS: [&str; 2] = ["threads", "processes"];
+
+fn prepare(
+    worker: &mut Worker,
+    workload: &str,
+    mechanism: &str,
+    workers: i64,
+    more: &str,
+) -> BTreeSet<String> {
+    let text = format!(
+        "prepare id=7 workload={workload} mechanism={mechanism} workers={workers} seed=1 {more}"
+    );
+    let ready = worker.expect(&text, "ready");
+    assert!(int(&ready, "setup_ns") > 0 && int(&ready, "op_ns") > 0, "{ready}");
+    let carriers: Vec<String> = ready.list("carriers").map(str::to_owned).collect();
+    let map: Vec<String> =
+        carriers.iter().enumerate().map(|(w, tid)| format!("{w}:{tid}")).collect();
+    assert_eq!(ready.list("map").collect::<Vec<_>>(), map);
+    carriers.into_iter().collect()
+}
+
+#[test]
+fn cpu_is_proven_window_by_window_and_workers_meet() {
+    for mechanism in MECHANISMS {
+        let mut worker = Worker::spawn();
+        let carriers = prepare(&mut worker, "cpu", mechanism, 2, "steps=5000");
+        assert_eq!(carriers.len(), 2, "{mechanism}: carriers are distinct");
+        let release = worker.go(7, "pass=throughput");
+        for w in 0..2 {
+            release.prove(w, minstd(5000));
+            // Contest: each began before the first window and ended after the last.
+            let (entered, ended) =
+                (int(release.total(w), "entered_ns"), int(release.total(w), "ended_ns"));
+            let window0 = (release.start_ns + WINDOW_NS) as i64;
+            assert!(entered < window0 + WINDOW_NS as i64, "{mechanism}: {w} entered late");
+            assert!(ended >= window0 + WINDOWS * WINDOW_NS as i64);
+            assert!(int(release.total(w), "ops") > 0);
+        }
+        assert_eq!(
+            release.lines.iter().filter(|l| ["hist", "span"].contains(&l.verb())).count(),
+            0
+        );
+        assert!(worker.end().success());
+    }
+}
+
+#[test]
+fn carriers_are_threads_or_processes() {
+    let mut worker = Worker::spawn();
+    let pid = worker.child.id();
+    for tid in prepare(&mut worker, "cpu", "threads", 2, "") {
+        assert!(Path::new(&format!("/proc/{pid}/task/{tid}")).exists());
+    }
+    for child in prepare(&mut worker, "cpu", "processes", 2, "") {
+        let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap();
+        assert!(status.contains(&format!("PPid:\t{pid}\n")), "{status}");
+    }
+}
+
+#[test]
+fn cpu_chooses_its_steps_once_and_for_all() {
+    let mut worker = Worker::spawn();
+    let chosen = |worker: &mut Worker, mechanism: &str| {
+        let ready = worker
+            .expect(&format!("prepare id=1 workload=cpu mechanism={mechanism} workers=1"), "ready");
+        int(&ready, "steps")
+    };
+    let steps = chosen(&mut worker, "threads");
+    assert_eq!(chosen(&mut worker, "processes"), steps);
+    let ready =
+        worker.expect("prepare id=2 workload=cpu mechanism=threads workers=1 steps=17", "ready");
+    assert_eq!(int(&ready, "steps"), 17);
+}
+
+#[test]
+fn noop_counts_itself() {
+    let mut worker = Worker::spawn();
+    prepare(&mut worker, "noop", "threads", 1, "batch=100");
+    let release = worker.go(7, "");
+    for x in release.windows(0) {
+        assert_eq!(int(x, "ops") % 100, 0, "whole batches: {x}");
+        assert_eq!(int(x, "check") as u64, int(x, "ops") as u64 % crate::worker::M);
+    }
+    assert!(int(release.total(0), "ops") > 10_000);
+}
+
+#[test]
+fn sleeps_overlap_and_are_no_shorter_than_asked() {
+    for mechanism in MECHANISMS {
+        let mut worker = Worker::spawn();
+        prepare(&mut worker, "sleep", mechanism, 8, "sleep_ns=2000000");
+        let release = worker.go(7, "");
+        for w in 0..8 {
+            release.prove(w, |_| 1);
+            let total = release.total(w);
+            let span = int(total, "ended_ns") - int(total, "entered_ns");
+            assert!(int(total, "ops") <= span / 2_000_000, "{total}");
+            assert!(int(total, "ops") >= 1);
+            let cpu: i64 = release.windows(w).iter().map(|x| int(x, "cpu_ns")).sum();
+            assert!(cpu < span / 2, "{mechanism}: asleep, and {cpu} of {span} ns on a CPU");
+        }
+    }
+}
+
+#[test]
+fn pipe_asks_its_peer() {
+    for (mechanism, first) in [("threads", 0), ("processes", 3)] {
+        let dir = tempfile::tempdir().unwrap();
+        for k in first..first + 2 {
+            peer(dir.path(), k);
+        }
+        let mut worker = Worker::spawn();
+        let more = format!("dir={} first={first} delay_ns=0", dir.path().display());
+        prepare(&mut worker, "pipe", mechanism, 2, &more);
+        let release = worker.go(7, "");
+        for w in 0..2 {
+            release.prove(w, |i| (7 * (i % 251) + 3) % 256);
+        }
+    }
+}
+
+/// Answers requests of one worker until the test process ends.
+fn peer(dir: &Path, k: u32) {
+    let fifo = |end: &str| {
+        let path = dir.join(format!("w{k}.{end}"));
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        OpenOptions::new().read(true).write(true).open(path).unwrap()
+    };
+    let (mut requests, mut responses) = (fifo("req"), fifo("rsp"));
+    std::thread::spawn(move || {
+        let mut byte = [0];
+        while requests.read_exact(&mut byte).is_ok() {
+            byte[0] = byte[0].wrapping_mul(7).wrapping_add(3);
+            responses.write_all(&byte).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_cell_can_be_released_again_and_prepared_anew() {
+    let mut worker = Worker::spawn();
+    prepare(&mut worker, "cpu", "threads", 1, "steps=1000");
+    for _ in 0..2 {
+        worker.go(7, "").prove(0, minstd(1000));
+    }
+    prepare(&mut worker, "cpu", "threads", 1, "steps=2000");
+    worker.go(7, "").prove(0, minstd(2000));
+    worker.send("collect id=7");
+    assert!(worker.until_done().is_empty(), "collected already");
+}

@@ -1,0 +1,9 @@
+//! The worker program over its pipes, as the harness sees it.
+//!
+//! Nothing here depends on a quiet machine: what is asserted holds however late a thread runs.
+
+mod cells;
+mod lifetime;
+mod passes;
+mod protocol;
+mod worker;
