@@ -184,6 +184,22 @@ class TestWork(Base):
         if gil == "1":  # one opener released them all
             self.assertEqual(len({x["started_ns"] for x in totals}), 1)
 
+    def test_without_a_gil_every_thread_starts_itself(self):
+        module = load_worker()
+        module.gil_on = lambda: 0
+        plan = {"ramp_ns": 45 * MS, "window_ns": 20 * MS, "windows": 3, "tail_ns": 10 * MS, "spans": 0}
+        cell = module.Threads(3, ("sleep", {"sleep_ns": MS}))
+        self.addCleanup(cell.close)
+        cell.tell(range(3), "open")
+        start_ns = time.monotonic_ns() + 30 * MS
+        cell.tell(range(3), "arm", dict(plan, timed=False), [(0, start_ns)], 0)
+        cell.run(range(3), 0, start_ns, MS)
+        lines = [module.parse(x) for reply in cell.tell(range(3), "report", {}, False) for x in reply]
+        self.check_windows(lines, 3, self.edges(start_ns), golden("sleep", 0))
+        started = {int(x["started_ns"]) for x in self.of(lines, "total")}
+        self.assertEqual(len(started), 3)
+        self.assertGreaterEqual(min(started), start_ns)
+
     def test_sleeps_overlap(self):
         for mechanism in ("threads", "processes-fork"):
             with self.subTest(mechanism=mechanism):

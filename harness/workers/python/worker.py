@@ -20,6 +20,7 @@ VERSION = "1"
 FEATURES = ("alternate", "spans")
 M = 2147483647
 LINE_MAX = 1 << 20
+FLAGS = ("--enable-", "--disable-", "--with-", "--without-")  # of configure, for the receipt
 LEAD_NS = 20000000
 WARM_NS = 250000  # one interval of a warm-up run
 SPANS_MAX = 1 << 16  # ends of operations that fit a line
@@ -38,11 +39,10 @@ class Failure(Exception):
     def of(cls, error):
         if isinstance(error, Failure):
             return error
-        if isinstance(error, MemoryError) or "can't start new thread" in str(error):
-            return cls("oom", "%s: %s; fewer workers, or a higher limit" % (type(error).__name__, error))
-        if isinstance(error, OSError) and error.errno == 24:
-            return cls("internal", "%s; raise `ulimit -n`" % error)
-        return cls("internal", "%s: %s" % (type(error).__name__, error))
+        text = "%s: %s" % (type(error).__name__, error)
+        if isinstance(error, MemoryError) or "start new thread" in text:
+            return cls("oom", text + "; fewer workers, or a higher limit of memory or threads (ulimit -u)")
+        return cls("internal", text + ("; raise `ulimit -n`" if "Too many open files" in text else ""))
 
 
 # --- Lines -----------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def loop(take, clock, repeat, sleep, read, write, {names}):
     {prologue}
     cross, took, size, ends, spans = take.cross, take.took, len(take.took), take.ends, len(take.ends)
     begin_ns, ops, check, at, filled = take.begin_ns, 0, 0, 0, 0
-    edge = take.enter(clock())
+    edge = take.enter()
     while True:
         {operation}
         now = clock()
@@ -135,7 +135,7 @@ SPANS = ["if filled < spans and now >= begin_ns:", "    ends[filled] = now - beg
 def make_loop(workload, names, timed, spans):
     """The hot loop of one workload, with timing of each operation and record of ends if asked for."""
     _, prologue, operation, count, value = WORKLOADS[workload]
-    if timed and workload == "noop":
+    if workload == "noop" and (timed or names["batch"] == 1):
         operation, count, value = ["pass"], "1", "1"
     record = (TIMED if timed else []) + (SPANS if spans else [])
     block = lambda lines, blanks: ("\n" + " " * blanks).join(lines or ["pass"])
@@ -156,32 +156,29 @@ def make_loop(workload, names, timed, spans):
 
 
 def open_figures():
-    """Names of the figures of the calling thread, and a function that reads them.
+    """A file to close, the names of the figures of the calling thread, and a function that reads them.
 
     By ctypes where it is: unlike os.pread, PyDLL keeps the GIL, so that a reading is no switch of threads.
     """
-    names, parts, delay = ["cpu_ns", "vcsw", "ivcsw"], [], None
+    fd, cpu, delay = -1, None, None
     try:
         fd = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
-    except OSError:
-        fd = -1  # run delay stays absent
+        delay = lambda: int(os.pread(fd, 95, 0).split()[1])
+        delay()
+    except (OSError, IndexError):
+        delay = None  # stays absent
     try:
         import ctypes
 
-        libc = ctypes.PyDLL(None)
+        libc, buffer = ctypes.PyDLL(None), ctypes.create_string_buffer(96)
         libc.pread.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64)
-        buffer = ctypes.create_string_buffer(96)
-        if libc.sched_getcpu() >= 0:
-            names.append("cpu")
-            parts.append(libc.sched_getcpu)
-        if libc.pread(fd, buffer, 95, 0) > 0:
+        if delay and libc.pread(fd, buffer, 95, 0) > 0:
             delay = lambda: (libc.pread(fd, buffer, 95, 0), int(buffer.value.split()[1]))[1]
+        cpu = libc.sched_getcpu if libc.sched_getcpu() >= 0 else None
     except (ImportError, OSError, AttributeError):
-        if fd >= 0:
-            delay = lambda: int(os.pread(fd, 95, 0).split()[1])
-    if delay:
-        names.append("delay_ns")
-        parts.append(delay)
+        pass
+    own = [part for part in (("delay_ns", delay), ("cpu", cpu)) if part[1]]
+    names, parts = ["cpu_ns", "vcsw", "ivcsw"] + [name for name, _ in own], [part for _, part in own]
     cpu_time, usage, who = time.thread_time_ns, resource.getrusage, resource.RUSAGE_THREAD
 
     def read():
@@ -210,8 +207,9 @@ class Take:
         self.filled = 0
         self.started_ns = 0
 
-    def enter(self, now):
-        self.put(0, now, 0, 0, self.figures())
+    def enter(self):
+        figures = self.figures()
+        self.put(0, clock(), 0, 0, figures)
         return self.edges[0]
 
     def cross(self, now, ops, check):
@@ -331,7 +329,7 @@ class Lane:
         for timed in (False, True):
             plan = {"ramp_ns": WARM_NS, "window_ns": WARM_NS, "windows": 1, "tail_ns": 0}
             plan.update({"timed": timed, "spans": 0})
-            self.arm(plan, [(0, clock())], WARM_NS)
+            self.arm(plan, [(0, clock())], 4096)
             take = self.takes[0]
             self.run(0, 0, 0, clock())
             (entered, *_), (ended, ops, check, *_) = take.row(0), take.row(len(take.edges))
@@ -538,32 +536,12 @@ def gil_on():
 
 
 def timer_cost_ps():
-    """What timing one operation adds to the loop: least of five, the latency loop less the bare one."""
-
-    def timed(repeat):
-        took, at = array.array("Q", bytes(8 * 1000)), 0
-        for _ in repeat:
-            began = clock()
-            now = clock()
-            took[at] = now - began
-            at += 1
-            if at == 1000:
-                at = 0
-
-    def bare(repeat):
-        for _ in repeat:
-            clock()
-
-    def least(body):
-        best = 1 << 62
-        for _ in range(5):
-            begin = clock()
-            body(itertools.repeat(None, 1000))
-            best = min(best, clock() - begin)
-        return best
-
-    timed(itertools.repeat(None, 1000))
-    return max(0, least(timed) - least(bare))  # ns a thousand operations: ps each
+    """What timing one operation adds: the latency loop around nothing less the bare loop, least of three."""
+    lane = Lane(0, "noop", {"batch": 1})
+    lane.open()
+    pairs = [lane.warm() for _ in range(3)]
+    lane.close()
+    return max(0, round(1000 * (min(timed for _, timed in pairs) - min(bare for bare, _ in pairs))))
 
 
 def identity():
@@ -575,29 +553,33 @@ def identity():
     info = sys.version_info
     stage = {"alpha": "a", "beta": "b", "candidate": "rc"}.get(info.releaselevel)
     version = "%d.%d.%d" % info[:3] + ("%s%d" % (stage, info.serial) if stage else "")
-    values = {"v": VERSION, "lang": "python", "runtime": version + ("t" if free else ""), "pid": os.getpid()}
-    gil = gil_on()
-    if gil is not None:
-        values["gil"] = gil
-    values["clock"] = "CLOCK_MONOTONIC"
-    values["res_ns"] = round(time.get_clock_info("monotonic").resolution * 1e9)
-    values["timer"], values["timer_cost_ps"] = "monotonic_ns", timer_cost_ps()
-    if gil is not None and hasattr(sys, "getswitchinterval"):
-        values["switch_ns"] = round(sys.getswitchinterval() * 1e9)
-    values["lead_ns"] = LEAD_NS
-    values["workloads"], values["mechanisms"] = ",".join(WORKLOADS), ",".join(MECHANISMS)
-    values["features"] = ",".join(FEATURES)
-    values["implementation"] = sys.implementation.name
-    values["compiler"] = sys.version.rpartition("[")[2].rstrip("]")
-    values["optimise"] = ",".join(f for f in (settings.get("PY_CFLAGS") or "").split() if f.startswith("-O"))
-    wanted = ("optimizations", "lto", "pydebug", "disable-gil", "jit", "tail-call", "shared", "bolt")
     flags = (settings.get("CONFIG_ARGS") or "").replace("'", "").split()
-    values["configure"] = ",".join(f for f in flags if f.startswith("--") and any(x in f for x in wanted))
-    values["free_threaded_build"] = int(free)
-    if hasattr(sys, "_jit"):
-        values["jit"] = int(sys._jit.is_enabled())
-    values["gc"] = ",".join(map(str, gc.get_threshold())) if gc.isenabled() else "off"
-    return values
+    cflags = (settings.get("PY_CFLAGS") or "").split()
+    gil, jit = gil_on(), getattr(sys, "_jit", None)
+    values = {
+        "v": VERSION,
+        "lang": "python",
+        "runtime": version + ("t" if free else ""),
+        "pid": os.getpid(),
+        "gil": gil,
+        "clock": "CLOCK_MONOTONIC",
+        "res_ns": round(time.get_clock_info("monotonic").resolution * 1e9),
+        "timer": "monotonic_ns",
+        "timer_cost_ps": timer_cost_ps(),
+        "switch_ns": None if gil is None else round(sys.getswitchinterval() * 1e9),
+        "lead_ns": LEAD_NS,
+        "workloads": ",".join(WORKLOADS),
+        "mechanisms": ",".join(MECHANISMS),
+        "features": ",".join(FEATURES),
+        "implementation": sys.implementation.name,
+        "compiler": sys.version.rpartition("[")[2].rstrip("]"),
+        "optimise": ",".join(x for x in cflags if x.startswith("-O")),
+        "configure": ",".join(x for x in flags if x.startswith(FLAGS) and "/" not in x),
+        "free_threaded_build": int(free),
+        "jit": jit and int(jit.is_enabled()),
+        "gc": ",".join(map(str, gc.get_threshold())) if gc.isenabled() else "off",
+    }
+    return {k: v for k, v in values.items() if v is not None}
 
 
 # --- The session -----------------------------------------------------------------------------------
@@ -653,8 +635,8 @@ class Session:
         cell = MECHANISMS[mechanism](n, (workload, params))
         try:
             carriers = cell.tell(range(n), "open")
-            op_ns, cell.timed_ns = cell.tell([0], "warm")[0]
-            if n > 1:
+            op_ns, cell.timed_ns = map(min, zip(*(cell.tell([0], "warm")[0] for _ in range(2))))
+            if n > 1:  # the others after it, so that its cost is that of one alone
                 cell.tell(range(1, n), "warm")
         except BaseException:
             cell.close()
@@ -723,29 +705,35 @@ class Session:
     def close(self):
         for cell in self.cells.values():
             cell.close()
-        helpers = (("multiprocessing.forkserver", "_forkserver"), ("multiprocessing.resource_tracker", "_resource_tracker"))
-        for module, name in helpers:  # they would outlive this process by a moment
-            stop = getattr(getattr(sys.modules.get(module), name, None), "_stop", None)
-            if stop:
-                stop()
+        for name in ("forkserver", "resource_tracker"):  # they would outlive this process by a moment
+            helper = getattr(sys.modules.get("multiprocessing." + name), "_" + name, None)
+            try:
+                helper and helper._stop()
+            except (AttributeError, OSError):
+                pass  # private, so it may go: then they end by themselves
+
+
+def read_line(source):
+    """The next line, stripped; None at the end or at a torn line; a verb nobody knows for one too long."""
+    raw = source.readline(LINE_MAX)
+    if not raw.endswith(b"\n") and len(raw) == LINE_MAX:
+        while raw and not raw.endswith(b"\n"):
+            raw = source.readline(LINE_MAX)
+        return "line-over-1-MiB"
+    return raw.decode("utf-8", "surrogateescape").strip() if raw.endswith(b"\n") else None
 
 
 def main():
-    session, source, sink = Session(), sys.stdin.buffer, sys.stdout.buffer
+    session = Session()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # N workers with FIFOs need 3 N
     try:
-        while True:
-            raw = source.readline(LINE_MAX + 1)
-            text = raw.decode("utf-8", "surrogateescape").strip()
-            if len(raw) > LINE_MAX:
-                while raw and not raw.endswith(b"\n"):
-                    raw = source.readline(LINE_MAX)
-                lines = [line("error", kind="unsupported", msg="line over %d bytes" % LINE_MAX)]
-            elif not raw.endswith(b"\n") or text.split(" ")[0] == "quit":
-                break
-            else:
-                lines = session.answer(text) if text else []
-            sink.write("".join(x + "\n" for x in lines).encode("utf-8", "surrogateescape"))
-            sink.flush()
+        text = read_line(sys.stdin.buffer)
+        while text is not None and text.split(" ")[0] != "quit":
+            lines = session.answer(text) if text else []
+            sys.stdout.buffer.write("".join(x + "\n" for x in lines).encode("utf-8", "surrogateescape"))
+            sys.stdout.buffer.flush()
+            text = read_line(sys.stdin.buffer)
     finally:
         session.close()
     return 0
