@@ -394,6 +394,9 @@ class TestProtocol(Base):
                 self.assertTrue(values["msg"])
         worker.expect("ready", "prepare " + ready)
         self.assertEqual(worker.ask("collect id=1")[1]["kind"], "unsupported")
+        for more in ("ids=1,1 order=01", "id=1 order=1", "id=1 order=x"):
+            values = worker.expect("error", "go %s pass=latency start_ns=1 ramp_ns=1 window_ns=1 windows=1 tail_ns=1" % more)
+            self.assertEqual(values["kind"], "unsupported")
         worker.go("id=1")
         self.assertTrue(worker.collect("id=1"))
 

@@ -24,7 +24,8 @@ FLAGS = ("--enable-", "--disable-", "--with-", "--without-")  # of configure, fo
 LEAD_NS = 20000000
 WARM_NS = 250000  # one interval of a warm-up run
 SPANS_MAX = 1 << 16  # ends of operations that fit a line
-TIMED_MAX = 1 << 20  # latencies kept unfolded, all workers of a cell together
+TIMED_MAX = 1 << 20  # latencies kept unfolded, all workers and slots of a cell together,
+TIMED_MIN = 1 << 14  # but for each of them at least this many
 clock = time.monotonic_ns
 
 
@@ -658,6 +659,8 @@ class Session:
         for ident in ids:
             if ident not in self.cells:
                 raise Failure("unsupported", "cell %s is not prepared" % (ident or "without id"))
+            if ids.count(ident) > 1:
+                raise Failure("unsupported", "cell %s twice: prepare two to compare it with itself" % ident)
         return ids, {name: keys[name]}
 
     def do_go(self, keys):
@@ -669,8 +672,8 @@ class Session:
         plan["window_ns"] = number(keys, "window_ns", least=1)
         plan["timed"] = keys["pass"] == "latency"
         plan["spans"] = min(SPANS_MAX, number(keys, "spans", 0))
-        order = [int(c) for c in keys.get("order", "0")]
-        if not order or max(order) >= len(ids):
+        order = ["0123456789".find(c) for c in keys.get("order", "0")]
+        if not order or min(order) < 0 or max(order) >= len(ids):
             raise Failure("unsupported", "order=%s names a cell that ids= does not" % keys.get("order"))
         length = plan["ramp_ns"] + plan["windows"] * plan["window_ns"] + plan["tail_ns"]
         start, spin, gap = number(keys, "start_ns"), number(keys, "spin_ns", 0), number(keys, "gap_ns", 0)
@@ -679,11 +682,11 @@ class Session:
             for c, ident in enumerate(ids):
                 cell, mine = self.cells[ident], [slot for slot, of in zip(slots, order) if of == c]
                 capacity = int(length / cell.timed_ns * 1.5) + 64
-                share = max(1 << 16, TIMED_MAX // cell.n)
+                share = max(TIMED_MIN, TIMED_MAX // (cell.n * len(slots)))
                 cell.tell(range(cell.n), "arm", plan, mine, min(capacity, share))
+                cell.ran = True
             for (slot, start_ns), of in zip(slots, order):
                 cell = self.cells[ids[of]]
-                cell.ran = True
                 cell.run(range(cell.n), slot, start_ns, spin)
         except BaseException:
             for ident in ids:
