@@ -107,6 +107,10 @@ pub fn tasks(roots: &Roots, pid: u32) -> Vec<u32> {
 /// kills a tree repeats until nothing is left.
 pub fn descendants(roots: &Roots, pid: u32) -> Vec<u32> {
     let mut found = tree(roots, &[pid]);
+    if found.len() <= 1 {
+        // The list of children may skip one while another exits, and who kills believes in nobody left.
+        found = tree_by_scan(roots, &[pid]);
+    }
     found.remove(&pid);
     found.into_iter().collect()
 }
