@@ -1,6 +1,7 @@
-//! stub
-use polars::prelude::*;
-fn main() {
-    let d = df!("a"=>[1i64]).unwrap().lazy().group_by([col("a")]).agg([col("a").sum()]).collect();
-    println!("{d:?}");
+//! `amdahl-analysis`: the analysing half of `amdahl`, which executes it for `report`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    amdahl_analysis::cli::main()
 }

@@ -1,0 +1,3 @@
+//! One file a verb: arguments to effects. Errors are anyhow here and only here.
+
+pub mod report;

@@ -1,0 +1,122 @@
+//! `report`: recorded runs to a report directory.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::cli::ReportArgs;
+use crate::load::{self, RunFrames};
+use crate::place;
+use crate::render::{REPORT_FILE, Rendered, VERDICTS_FILE, render, terminal};
+use crate::select::Selection;
+use crate::summarise::summarise;
+use crate::summary::Summary;
+
+/// Where reports go by default.
+const REPORTS_DIR: &str = "reports";
+
+/// Writes the report; the last line of the output names it and its first figure.
+pub fn run(args: &ReportArgs) -> Result<()> {
+    let chapters = summarise_all(args)?;
+    let rendered = render(&chapters)?;
+    let target = target(args, &chapters);
+    place::place(&rendered, &target)?;
+    link_latest(&target);
+    if let Some(path) = &args.json_out {
+        write_json(path, &rendered)?;
+    }
+    print(args, &chapters, &rendered, &target)
+}
+
+/// Loads and summarises every run, keeping what is selected.
+pub fn summarise_all(args: &ReportArgs) -> Result<Vec<Summary>> {
+    let models = Selection::new("model", &args.models)?;
+    let workloads = Selection::new("workload", &args.workloads)?;
+    check_selection(args, &models, &workloads)?;
+    let mut chapters = Vec::new();
+    for dir in &args.runs {
+        let frames = load::load(dir, &models, &workloads)?;
+        warn_torn(dir, &frames);
+        let summary = summarise(&frames, &models, &workloads)
+            .with_context(|| format!("{}: summarising; please report this", dir.display()))?;
+        chapters.push(summary);
+    }
+    Ok(chapters)
+}
+
+fn check_selection(args: &ReportArgs, models: &Selection, workloads: &Selection) -> Result<()> {
+    if models.patterns().is_empty() && workloads.patterns().is_empty() {
+        return Ok(());
+    }
+    let (mut all_models, mut all_workloads) = (BTreeSet::new(), BTreeSet::new());
+    for dir in &args.runs {
+        let (m, w) = load::ids(dir)?;
+        all_models.extend(m);
+        all_workloads.extend(w);
+    }
+    models.check(&all_models.into_iter().collect::<Vec<_>>())?;
+    workloads.check(&all_workloads.into_iter().collect::<Vec<_>>())?;
+    Ok(())
+}
+
+fn warn_torn(dir: &Path, frames: &RunFrames) {
+    if let Some(torn) = &frames.torn {
+        eprintln!(
+            "amdahl: {}/{torn}: torn last line, its trial is missing; `amdahl run --resume {}` measures it",
+            dir.display(),
+            dir.display()
+        );
+    }
+}
+
+fn target(args: &ReportArgs, chapters: &[Summary]) -> PathBuf {
+    args.out.clone().unwrap_or_else(|| {
+        let first = chapters.first().map_or("run", |s| s.run.name.as_str());
+        let more = chapters.len().saturating_sub(1);
+        let name = if more > 0 { format!("{first}+{more}") } else { first.to_owned() };
+        Path::new(REPORTS_DIR).join(name)
+    })
+}
+
+/// Only reports in `reports/` have a `latest`; a failure costs nobody the report.
+fn link_latest(target: &Path) {
+    let reports = fs::canonicalize(REPORTS_DIR).ok();
+    let parent = target.parent().and_then(|p| fs::canonicalize(p).ok());
+    if reports.is_none() || parent != reports {
+        return;
+    }
+    #[cfg(unix)]
+    if let Err(e) = place::link_latest(target) {
+        eprintln!("amdahl: {e}");
+    }
+}
+
+fn write_json(path: &Path, rendered: &Rendered) -> Result<()> {
+    let text = &rendered.files[VERDICTS_FILE];
+    fs::write(path, text).with_context(|| format!("{}: could not write", path.display()))
+}
+
+fn print(
+    args: &ReportArgs,
+    chapters: &[Summary],
+    rendered: &Rendered,
+    target: &Path,
+) -> Result<()> {
+    let report = target.join(REPORT_FILE);
+    let figure = rendered.first_figure.as_ref().map_or_else(
+        || "no figure: nothing was usable at N >= 2".to_owned(),
+        |f| format!("first figure: {}", target.join(f).display()),
+    );
+    let last = format!("report: {}  {figure}", report.display());
+    let mut out = std::io::stdout().lock();
+    let written = if args.json {
+        eprintln!("{last}");
+        out.write_all(rendered.files[VERDICTS_FILE].as_bytes())
+    } else {
+        out.write_all(format!("{}{last}\n", terminal::answer(chapters)).as_bytes())
+    };
+    written.context("stdout")
+}

@@ -1,0 +1,18 @@
+//! Reports of recorded runs: files in; Markdown, SVG, CSV and verdicts out.
+//!
+//! Stages in the order of the data's way: [`load`] (files to frames), [`summarise`] (frames to plain
+//! values and decisions; polars stops there), [`plot`] (values to SVG; plotters stops there),
+//! [`render`] (values to text), [`place`] (text to a directory, whole or not at all). Measures nothing
+//! and never sees the measuring program: the raw data on disk is all they share.
+
+pub mod cli;
+pub mod cmd;
+pub mod load;
+pub mod model;
+pub mod place;
+pub mod plot;
+pub mod render;
+pub mod select;
+pub mod summarise;
+pub mod summary;
+pub mod synth;

@@ -1,0 +1,271 @@
+//! Files to frames: a run directory in, polars frames and what does not fit a table out.
+//!
+//! Every error names file and line. Integers stay integers; the derived measures are methods of the
+//! schema's `Trial`, defined nowhere else. Nothing here averages, judges or formats.
+
+mod decode;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use amdahl_schema::{
+    Arm, Contest, Pass, ReadError, RunHeader, Stage, Status, TRIALS_FILE, Trial,
+    read_run,
+};
+use polars::prelude::*;
+use thiserror::Error;
+
+use crate::select::Selection;
+pub use decode::{LatencyTrial, SpanTrial};
+
+/// Why a run can't be reported.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// Not a run of ours, or damaged.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A histogram that can't be what was measured.
+    #[error(
+        "{}:{line}: histogram {name} of worker {worker}: {what}; the line was changed after it was \
+         written: restore it, or delete it to go on without its trial",
+        path.display()
+    )]
+    Histogram {
+        /// The trials file.
+        path: PathBuf,
+        /// Line from 1.
+        line: usize,
+        /// Its name (`op`).
+        name: String,
+        /// Its worker, `all` where merged.
+        worker: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// polars refused a frame; a defect of this program.
+    #[error("{}: could not build a frame: {source}; please report this", path.display())]
+    Frame {
+        /// The trials file.
+        path: PathBuf,
+        /// What polars said.
+        source: PolarsError,
+    },
+}
+
+/// One run in memory.
+#[derive(Debug)]
+pub struct RunFrames {
+    /// Name of its directory.
+    pub name: String,
+    /// The header, reduced to the selection.
+    pub header: RunHeader,
+    /// `trials.jsonl:LINE` of a torn last line.
+    pub torn: Option<String>,
+    /// One row a trial: what was run, how it ended, and the derived measures.
+    pub trials: DataFrame,
+    /// One row a trial and counter.
+    pub counters: DataFrame,
+    /// Latency histograms, merged within their trial only.
+    pub latencies: Vec<LatencyTrial>,
+    /// Ends of the first operations of each worker.
+    pub spans: Vec<SpanTrial>,
+}
+
+/// Reads a run and keeps what is selected.
+pub fn load(
+    dir: &Path,
+    models: &Selection,
+    workloads: &Selection,
+) -> Result<RunFrames, LoadError> {
+    let run = read_run(dir)?;
+    let path = dir.join(TRIALS_FILE);
+    let mut header = run.header;
+    header.plan.blocks.retain(|b| models.holds(&b.model) && workloads.holds(&b.workload));
+    header.absent.retain(|a| models.holds(&a.model));
+    let trials: Vec<(usize, Trial)> = run
+        .trials
+        .into_iter()
+        .filter(|(_, t)| models.holds(&t.model) && workloads.holds(&t.workload))
+        .collect();
+    let mut latencies = Vec::new();
+    let mut spans = Vec::new();
+    for (line, trial) in &trials {
+        latencies.extend(decode::latency(&path, *line, trial)?);
+        spans.extend(decode::spans(trial));
+    }
+    let labels = param_labels(&header, &trials);
+    let frame_error = |source| LoadError::Frame { path: path.clone(), source };
+    Ok(RunFrames {
+        name: directory_name(dir),
+        torn: run.torn_line.map(|line| format!("{TRIALS_FILE}:{line}")),
+        trials: trials_frame(&trials, &labels).map_err(frame_error)?,
+        counters: counters_frame(&trials).map_err(frame_error)?,
+        latencies,
+        spans,
+        header,
+    })
+}
+
+/// Models and workloads that a run knows of, for the check of a selection.
+pub fn ids(dir: &Path) -> Result<(Vec<String>, Vec<String>), LoadError> {
+    let run = read_run(dir)?;
+    let planned = run.header.plan.blocks.iter().map(|b| (&b.model, &b.workload));
+    let tried = run.trials.iter().map(|(_, t)| (&t.model, &t.workload));
+    let (mut models, mut workloads) = (BTreeSet::new(), BTreeSet::new());
+    for (model, workload) in planned.chain(tried) {
+        models.insert(model.clone());
+        workloads.insert(workload.clone());
+    }
+    models.extend(run.header.absent.iter().map(|a| a.model.clone()));
+    Ok((models.into_iter().collect(), workloads.into_iter().collect()))
+}
+
+/// The last part of a directory's name, `.` and links resolved.
+fn directory_name(dir: &Path) -> String {
+    let real = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    real.file_name().map_or_else(|| "run".to_owned(), |n| n.to_string_lossy().into_owned())
+}
+
+/// Parameters of the workload as planned (`sleep_ns=1000000`), by trial; where a workload was run
+/// with one set of parameters only, the label is empty.
+fn param_labels(header: &RunHeader, trials: &[(usize, Trial)]) -> HashMap<u64, String> {
+    let mut by_seq: HashMap<u64, String> = HashMap::new();
+    let mut sets: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for block in &header.plan.blocks {
+        let label =
+            block.params.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
+        sets.entry(&block.workload).or_default().insert(label.clone());
+        by_seq.extend(block.trials.iter().map(|t| (t.seq, label.clone())));
+    }
+    for (_, trial) in trials {
+        if sets.get(trial.workload.as_str()).is_none_or(|s| s.len() < 2) {
+            by_seq.insert(trial.seq, String::new());
+        }
+    }
+    by_seq
+}
+
+fn trials_frame(
+    trials: &[(usize, Trial)],
+    labels: &HashMap<u64, String>,
+) -> PolarsResult<DataFrame> {
+    let text = |f: &dyn Fn(&Trial) -> String| trials.iter().map(|(_, t)| f(t)).collect::<Vec<_>>();
+    let whole = |f: &dyn Fn(&Trial) -> u32| trials.iter().map(|(_, t)| f(t)).collect::<Vec<_>>();
+    let maybe =
+        |f: &dyn Fn(&Trial) -> Option<u64>| trials.iter().map(|(_, t)| f(t)).collect::<Vec<_>>();
+    let real =
+        |f: &dyn Fn(&Trial) -> Option<f64>| trials.iter().map(|(_, t)| f(t)).collect::<Vec<_>>();
+    let share = |f: fn(&amdahl_schema::WorkerShare) -> f64| {
+        real(&move |t: &Trial| t.shares().map(|s| s.iter().map(f).sum()))
+    };
+    df!(
+        "line" => trials.iter().map(|(line, _)| *line as u64).collect::<Vec<_>>(),
+        "seq" => trials.iter().map(|(_, t)| t.seq).collect::<Vec<_>>(),
+        "block" => whole(&|t| t.block),
+        "model" => text(&|t| t.model.clone()),
+        "workload" => text(&|t| t.workload.clone()),
+        "params" => text(&|t| labels.get(&t.seq).cloned().unwrap_or_default()),
+        "workers" => whole(&|t| t.workers),
+        "arm" => text(&|t| arm_id(t.arm).to_owned()),
+        "pass" => text(&|t| pass_id(t.pass).to_owned()),
+        "stage" => text(&|t| if t.stage == Stage::Measure { "measure" } else { "confirm" }.to_owned()),
+        "status" => text(&|t| status_id(t.outcome.status).to_owned()),
+        "kind" => text(&|t| t.outcome.kind.clone().unwrap_or_default()),
+        "reason" => text(&|t| t.outcome.reason.clone().unwrap_or_default()),
+        "flags" => text(&|t| t.flags.join("\n")),
+        "gil" => trials.iter().map(|(_, t)| t.gil).collect::<Vec<_>>(),
+        "trial_wall_ns" => trials.iter().map(|(_, t)| t.trial_wall_ns).collect::<Vec<_>>(),
+        "window_ns" => trials.iter().map(|(_, t)| t.window_ns).collect::<Vec<_>>(),
+        "windows_n" => whole(&|t| t.windows_n),
+        "spawn_ns" => maybe(&|t| t.spawn_ns),
+        "setup_ns" => maybe(&|t| t.setup_ns),
+        "skew_ns" => maybe(&Trial::skew_ns),
+        "rate" => real(&Trial::rate),
+        "effective_cpus" => real(&Trial::effective_cpus),
+        "cpu_per_op_ns" => real(&Trial::cpu_per_op_ns),
+        "share_cpu" => share(|s| s.cpu),
+        "share_run_queue" => share(|s| s.run_queue),
+        "share_blocked" => share(|s| s.blocked),
+        "share_idle" => share(|s| s.idle),
+        "share_outside" => share(|s| s.outside),
+        "foreign_delay" => real(&Trial::foreign_delay_share),
+        "drift" => real(&Trial::drift),
+        "contest" => text(&|t| contest_id(&t.contest())),
+        "capacity_ticks" => real(&|t| Some(t.gates.capacity_ticks())),
+        "foreign_ticks" => real(&|t| t.gates.foreign_ticks()),
+        "steal_ticks" => maybe(&|t| t.gates.steal_ticks),
+    )
+}
+
+fn counters_frame(trials: &[(usize, Trial)]) -> PolarsResult<DataFrame> {
+    let rows: Vec<(&Trial, &amdahl_schema::Counter)> = trials
+        .iter()
+        .filter(|(_, t)| t.usable())
+        .flat_map(|(_, t)| t.counters.iter().map(move |c| (t, c)))
+        .collect();
+    let absent = |f: fn(&amdahl_schema::Absence) -> Option<String>| {
+        rows.iter().map(|(_, c)| c.absent.as_ref().and_then(f)).collect::<Vec<_>>()
+    };
+    let value = |f: fn(&amdahl_schema::CounterValue) -> Option<u64>| {
+        rows.iter().map(|(_, c)| c.value.as_ref().and_then(f)).collect::<Vec<_>>()
+    };
+    df!(
+        "seq" => rows.iter().map(|(t, _)| t.seq).collect::<Vec<_>>(),
+        "block" => rows.iter().map(|(t, _)| t.block).collect::<Vec<_>>(),
+        "model" => rows.iter().map(|(t, _)| t.model.as_str()).collect::<Vec<_>>(),
+        "workload" => rows.iter().map(|(t, _)| t.workload.as_str()).collect::<Vec<_>>(),
+        "workers" => rows.iter().map(|(t, _)| t.workers).collect::<Vec<_>>(),
+        "arm" => rows.iter().map(|(t, _)| arm_id(t.arm)).collect::<Vec<_>>(),
+        "id" => rows.iter().map(|(_, c)| c.id.as_str()).collect::<Vec<_>>(),
+        "source" => rows.iter().map(|(_, c)| c.source.as_str()).collect::<Vec<_>>(),
+        "count" => value(|v| Some(v.count)),
+        "enabled_ns" => value(|v| v.enabled_ns),
+        "running_ns" => value(|v| v.running_ns),
+        "scaled" => rows.iter().map(|(_, c)| c.scaled().map(|s| s.0)).collect::<Vec<_>>(),
+        "multiplexed" => rows.iter().map(|(_, c)| c.scaled().map(|s| s.1)).collect::<Vec<_>>(),
+        "loop_ns" => rows.iter().map(|(t, _)| loop_ns(t)).collect::<Vec<_>>(),
+        "ops" => rows.iter().map(|(t, _)| t.totals.iter().map(|w| w.ops).sum::<u64>()).collect::<Vec<_>>(),
+        "absent_reason" => absent(|a| Some(a.reason.clone())),
+        "absent_remedy" => absent(|a| a.remedy.clone()),
+    )
+}
+
+/// From the first worker's start to the last one's end: the time that counters cover.
+fn loop_ns(trial: &Trial) -> Option<u64> {
+    let begin = trial.totals.iter().map(|t| t.started_ns).min()?;
+    let end = trial.totals.iter().map(|t| t.ended_ns).max()?;
+    end.checked_sub(begin).filter(|ns| *ns > 0)
+}
+
+fn arm_id(arm: Arm) -> &'static str {
+    match arm {
+        Arm::Model => "model",
+        Arm::Ceiling => "ceiling",
+    }
+}
+
+fn pass_id(pass: Pass) -> &'static str {
+    match pass {
+        Pass::Throughput => "throughput",
+        Pass::Latency => "latency",
+        Pass::Counters => "counters",
+    }
+}
+
+fn status_id(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "ok",
+        Status::Failed => "failed",
+        Status::TimedOut => "timed_out",
+        Status::Invalid => "invalid",
+        Status::NotRun => "not_run",
+    }
+}
+
+fn contest_id(contest: &Contest) -> String {
+    match contest {
+        Contest::Held => "held".to_owned(),
+        Contest::Starved { .. } => "starved".to_owned(),
+        Contest::Broken { what } => format!("broken: {what}"),
+    }
+}

@@ -1,0 +1,132 @@
+//! Histograms and spans out of a trial's line. A histogram that does not decode, or holds another
+//! number of values than its record says, is an error with file and line, never skipped.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use amdahl_schema::{Arm, Pass, Trial};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+
+use super::LoadError;
+
+/// All operations of a latency trial.
+#[derive(Debug, Clone)]
+pub struct LatencyTrial {
+    /// Position in the run.
+    pub seq: u64,
+    /// Repetition.
+    pub block: u32,
+    /// Model id.
+    pub model: String,
+    /// Workload id.
+    pub workload: String,
+    /// N.
+    pub workers: u32,
+    /// Cost of timing one operation, thousandths of a nanosecond.
+    pub timer_cost_ps: Option<u64>,
+    /// Largest value, exact.
+    pub max_ns: u64,
+    /// The workers' histograms, merged.
+    pub histogram: Histogram<u64>,
+}
+
+/// Ends of the first operations of each worker since the begin of the first window.
+#[derive(Debug, Clone)]
+pub struct SpanTrial {
+    /// Position in the run.
+    pub seq: u64,
+    /// Repetition.
+    pub block: u32,
+    /// Model id.
+    pub model: String,
+    /// Workload id.
+    pub workload: String,
+    /// N.
+    pub workers: u32,
+    /// By worker: number and ends, ns.
+    pub lanes: Vec<(u32, Vec<u64>)>,
+}
+
+/// Decodes every histogram of a trial; of a usable latency trial of the model itself, the latencies
+/// of its operations.
+pub(super) fn latency(
+    path: &Path,
+    line: usize,
+    trial: &Trial,
+) -> Result<Option<LatencyTrial>, LoadError> {
+    let mut merged: Option<Histogram<u64>> = None;
+    for stored in &trial.histograms {
+        let part = decode(path, line, stored)?;
+        match &mut merged {
+            _ if stored.name != "op" => {}
+            None => merged = Some(part),
+            Some(sum) => sum.add(part).map_err(|e| error(path, line, stored, &e))?,
+        }
+    }
+    let wanted = trial.usable() && trial.pass == Pass::Latency && trial.arm == Arm::Model;
+    let histogram = merged.filter(|h| wanted && !h.is_empty());
+    Ok(histogram.map(|histogram| LatencyTrial {
+        seq: trial.seq,
+        block: trial.block,
+        model: trial.model.clone(),
+        workload: trial.workload.clone(),
+        workers: trial.workers,
+        timer_cost_ps: trial.timer_cost_ps,
+        max_ns: trial.histograms.iter().map(|h| h.max).max().unwrap_or(0),
+        histogram,
+    }))
+}
+
+/// The spans of a usable trial of the model itself.
+pub(super) fn spans(trial: &Trial) -> Option<SpanTrial> {
+    if !trial.usable() || trial.arm != Arm::Model || trial.spans.is_empty() {
+        return None;
+    }
+    let mut lanes: Vec<(u32, Vec<u64>)> =
+        trial.spans.iter().map(|s| (s.w, s.t_ns.clone())).collect();
+    lanes.sort();
+    Some(SpanTrial {
+        seq: trial.seq,
+        block: trial.block,
+        model: trial.model.clone(),
+        workload: trial.workload.clone(),
+        workers: trial.workers,
+        lanes,
+    })
+}
+
+fn decode(
+    path: &Path,
+    line: usize,
+    stored: &amdahl_schema::Histogram,
+) -> Result<Histogram<u64>, LoadError> {
+    let bytes = STANDARD
+        .decode(&stored.hdr)
+        .map_err(|e| error(path, line, stored, &format!("not base64: {e}")))?;
+    let histogram: Histogram<u64> = Deserializer::new()
+        .deserialize(&mut Cursor::new(bytes))
+        .map_err(|e| error(path, line, stored, &format!("not an HdrHistogram: {e}")))?;
+    if histogram.len() != stored.n {
+        let what = format!("holds {} values, its record says n={}", histogram.len(), stored.n);
+        return Err(error(path, line, stored, &what));
+    }
+    Ok(histogram)
+}
+
+fn error(
+    path: &Path,
+    line: usize,
+    stored: &amdahl_schema::Histogram,
+    what: &dyn std::fmt::Display,
+) -> LoadError {
+    LoadError::Histogram {
+        path: path.to_owned(),
+        line,
+        name: stored.name.clone(),
+        worker: stored.w.map_or_else(|| "all".to_owned(), |w| w.to_string()),
+        what: what.to_string(),
+    }
+}

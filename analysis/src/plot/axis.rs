@@ -1,0 +1,218 @@
+//! Scales and ticks: data values to points and back to labels. Draws nothing.
+
+/// How values are spread over an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spacing {
+    /// Equal differences.
+    Linear,
+    /// Equal ratios.
+    Log,
+}
+
+/// One axis of a panel.
+#[derive(Debug, Clone, Copy)]
+pub struct Axis {
+    /// Data range.
+    pub lo: f64,
+    /// Data range.
+    pub hi: f64,
+    /// Spacing.
+    pub spacing: Spacing,
+    /// Where `lo` lies, points.
+    pub from: f64,
+    /// Where `hi` lies, points.
+    pub to: f64,
+}
+
+/// A labelled position on an axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tick {
+    /// Data value.
+    pub value: f64,
+    /// Text; empty for a line without one.
+    pub label: String,
+}
+
+impl Axis {
+    /// Position of a value, points; outside the range it lies outside the panel, so clip.
+    pub fn at(&self, value: f64) -> f64 {
+        let t = match self.spacing {
+            Spacing::Linear => (value - self.lo) / (self.hi - self.lo),
+            Spacing::Log => (value / self.lo).ln() / (self.hi / self.lo).ln(),
+        };
+        self.from + (self.to - self.from) * t
+    }
+
+    /// Whether a value lies in the range.
+    pub fn holds(&self, value: f64) -> bool {
+        (self.lo..=self.hi).contains(&value)
+    }
+
+    /// The nearest value in the range.
+    pub fn clamp(&self, value: f64) -> f64 {
+        value.clamp(self.lo, self.hi)
+    }
+
+    /// Drops labels that would touch their neighbour, `gap` points apart at least; lines stay.
+    pub fn thin(&self, ticks: Vec<Tick>, gap: impl Fn(&str) -> f64) -> Vec<Tick> {
+        let mut end = f64::NEG_INFINITY;
+        let step = (self.to - self.from).signum();
+        ticks
+            .into_iter()
+            .map(|mut tick| {
+                let half = gap(&tick.label) / 2.0;
+                let at = self.at(tick.value) * step;
+                if !tick.label.is_empty() && at - half >= end {
+                    end = at + half;
+                } else {
+                    tick.label.clear();
+                }
+                tick
+            })
+            .collect()
+    }
+}
+
+/// Ticks for worker counts: one line a count; powers of two are labelled before the others.
+pub fn worker_ticks(axis: &Axis, counts: &[u32], width: impl Fn(&str) -> f64) -> Vec<Tick> {
+    let mut labelled: Vec<(f64, f64)> = Vec::new();
+    let mut by_rank: Vec<u32> = counts.to_vec();
+    by_rank.sort_by_key(|n| (!n.is_power_of_two(), *n));
+    for n in by_rank {
+        let (at, half) = (axis.at(f64::from(n)), width(&n.to_string()) / 2.0 + 1.5);
+        if labelled.iter().all(|(x, h)| (x - at).abs() >= h + half) {
+            labelled.push((at, half));
+        }
+    }
+    counts
+        .iter()
+        .map(|n| {
+            let at = axis.at(f64::from(*n));
+            let shown = labelled.iter().any(|(x, _)| (x - at).abs() < 1e-9);
+            Tick { value: f64::from(*n), label: if shown { n.to_string() } else { String::new() } }
+        })
+        .collect()
+}
+
+/// Ticks of ratios on a log2 axis: powers of two, and halves between them where there are few.
+pub fn ratio_ticks(lo: f64, hi: f64) -> Vec<Tick> {
+    let powers: Vec<f64> = (-10..=14).map(|k| 2f64.powi(k)).collect();
+    let inside = |v: &f64| (lo..=hi).contains(v);
+    let mut values: Vec<f64> = powers.iter().copied().filter(inside).collect();
+    if values.len() < 4 {
+        values.extend(powers.iter().map(|p| p * 1.5).filter(inside));
+        values.sort_by(f64::total_cmp);
+    }
+    values.into_iter().map(|value| Tick { value, label: plain(value) }).collect()
+}
+
+/// Ticks at powers of ten, labelled as time.
+pub fn time_ticks(lo_ns: f64, hi_ns: f64) -> Vec<Tick> {
+    decades(lo_ns, hi_ns).map(|k| Tick { value: 10f64.powi(k), label: time_label(k) }).collect()
+}
+
+/// Ticks at powers of ten, labelled as a share: `1`, `0.1`, `10⁻³`.
+pub fn share_ticks(lo: f64, hi: f64) -> Vec<Tick> {
+    decades(lo, hi).map(|k| Tick { value: 10f64.powi(k), label: share_label(k) }).collect()
+}
+
+/// About `n` round ticks from 0 to `hi`.
+pub fn linear_ticks(hi: f64, n: usize) -> Vec<Tick> {
+    let raw = hi / n as f64;
+    let decade = 10f64.powf(raw.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * decade).into_iter().find(|s| *s >= raw * 0.999);
+    let step = step.unwrap_or(raw);
+    let count = (hi / step + 1e-9).floor() as u32;
+    (0..=count)
+        .map(|k| Tick { value: f64::from(k) * step, label: plain(f64::from(k) * step) })
+        .collect()
+}
+
+/// A range of decades, widened to whole ones, that holds every value.
+pub fn whole_decades(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let (mut lo, mut hi) = (f64::INFINITY, 0.0_f64);
+    for v in values.filter(|v| *v > 0.0 && v.is_finite()) {
+        (lo, hi) = (lo.min(v), hi.max(v));
+    }
+    if hi <= 0.0 {
+        return None;
+    }
+    let down = 10f64.powf(lo.log10().floor());
+    let up = 10f64.powf(hi.log10().ceil());
+    Some((down, if up > down { up } else { down * 10.0 }))
+}
+
+fn decades(lo: f64, hi: f64) -> impl Iterator<Item = i32> {
+    (-12..=15).filter(move |k| (lo * 0.999..=hi * 1.001).contains(&10f64.powi(*k)))
+}
+
+fn time_label(k: i32) -> String {
+    let (unit, base) = match k {
+        ..3 => ("ns", 0),
+        3..6 => ("µs", 3),
+        6..9 => ("ms", 6),
+        _ => ("s", 9),
+    };
+    format!("{} {unit}", 10u64.pow((k - base).max(0) as u32))
+}
+
+fn share_label(k: i32) -> String {
+    match k {
+        0 => "1".to_owned(),
+        -1 => "0.1".to_owned(),
+        -2 => "0.01".to_owned(),
+        _ => {
+            let digits = k.abs().to_string();
+            let sup: String = digits.chars().map(superscript).collect();
+            format!("10{}{sup}", if k < 0 { "⁻" } else { "" })
+        }
+    }
+}
+
+fn superscript(c: char) -> char {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    c.to_digit(10).map_or(c, |d| DIGITS[d as usize])
+}
+
+fn plain(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(lo: f64, hi: f64, spacing: Spacing) -> Axis {
+        Axis { lo, hi, spacing, from: 0.0, to: 100.0 }
+    }
+
+    #[test]
+    fn equal_ratios_are_equally_far_apart() {
+        let a = axis(1.0, 4.0, Spacing::Log);
+        assert!((a.at(2.0) - 50.0).abs() < 1e-9);
+        assert!(a.at(8.0) > 100.0);
+    }
+
+    #[test]
+    fn powers_of_two_win_the_labels() {
+        let a = axis(1.0, 64.0, Spacing::Log);
+        let counts = [1, 2, 4, 8, 16, 24, 28, 32, 64];
+        let ticks = worker_ticks(&a, &counts, |_| 9.0);
+        let shown: Vec<&str> =
+            ticks.iter().map(|t| t.label.as_str()).filter(|l| !l.is_empty()).collect();
+        assert_eq!(ticks.len(), counts.len());
+        assert!(shown.contains(&"32") && !shown.contains(&"28"), "{shown:?}");
+    }
+
+    #[test]
+    fn labels_read_as_people_write_them() {
+        let times: Vec<String> = time_ticks(10.0, 1e9).into_iter().map(|t| t.label).collect();
+        assert_eq!(times.first().map(String::as_str), Some("10 ns"));
+        assert!(times.contains(&"1 ms".to_owned()) && times.contains(&"1 s".to_owned()));
+        assert_eq!(share_ticks(1e-3, 1.0)[0].label, "10⁻³");
+        let ratios: Vec<String> = ratio_ticks(0.8, 2.2).into_iter().map(|t| t.label).collect();
+        assert_eq!(ratios, ["1", "1.5", "2"]);
+        assert_eq!(linear_ticks(25.0, 5).len(), 6);
+    }
+}

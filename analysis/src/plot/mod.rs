@@ -1,0 +1,39 @@
+//! Figures: summaries in, SVG text out. plotters stops here.
+//!
+//! One module a figure, over the shared layer: `canvas` (points to SVG), `style` (a model's colour,
+//! marker and dash), `axis`, `panel` (grid, frame, legend) and `text` (width estimates). Nothing here
+//! reads files, judges or averages.
+
+pub mod axis;
+pub mod budget;
+pub mod canvas;
+pub mod ccdf;
+pub mod panel;
+pub mod speedup;
+pub mod style;
+pub mod text;
+pub mod timeline;
+
+/// Width of a figure that fills one column of a two-column paper, points (3.4 in).
+pub const COLUMN_PT: f64 = 244.8;
+
+/// Width of a figure that spans both columns, points (7 in).
+pub const PAGE_PT: f64 = 504.0;
+
+/// Series in one panel at most; more become small multiples.
+pub const SERIES_MAX: usize = 6;
+
+/// A finished figure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// File name without its ending.
+    pub name: String,
+    /// The SVG document.
+    pub svg: String,
+}
+
+/// A workload's label as part of a file name.
+pub fn file_part(text: &str) -> String {
+    let keep = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    text.chars().map(keep).collect()
+}

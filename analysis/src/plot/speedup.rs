@@ -1,0 +1,211 @@
+//! Speed-up against N: mean with interval, every block, ceiling and ideal.
+
+use crate::plot::axis::{Axis, Spacing, ratio_ticks, worker_ticks};
+use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
+use crate::plot::panel::{
+    Area, Grid, clip, columns_for, draw_frame, draw_legend, series_stroke, split_panels,
+};
+use crate::plot::style::{draw_marker, look};
+use crate::plot::text::{SIZE_PT, width_pt};
+use crate::plot::{Figure, SERIES_MAX};
+use crate::summary::{SpeedupFigure, SpeedupPoint, SpeedupSeries};
+
+/// Height of a plot area, points.
+const PLOT_H: f64 = 138.0;
+
+/// What the ratio is and what is drawn beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Speed-up of CPU-bound work, with ceiling.
+    Speedup,
+    /// Throughput ratio of I/O-bound work.
+    Overlap,
+}
+
+/// Draws the figure; `facts` (machine and date) end its description.
+pub fn draw(figure: &SpeedupFigure, kind: Kind, facts: &str) -> Figure {
+    let panels = split_panels(&figure.series, |s| &s.model);
+    let legends: Vec<usize> = panels.iter().map(|(_, s)| s.len()).collect();
+    let key = match kind {
+        Kind::Speedup => {
+            "Marker and bar: mean over blocks and 95 % interval. Small dots: blocks. Short grey bars: ceiling \
+             (N pinned one-worker processes). Dashed grey: ideal."
+        }
+        Kind::Overlap => {
+            "Marker and bar: mean over blocks and 95 % interval. Dashed grey: N times the throughput of one."
+        }
+    };
+    let grid = Grid::new(&legends, columns_for(panels.len()), PLOT_H, key);
+    let mut canvas = Canvas::new(grid.width, grid.height);
+    let range = range(figure);
+    for (k, (title, series)) in panels.iter().enumerate() {
+        let y_title = match kind {
+            _ if !grid.leads_row(k) => "",
+            Kind::Speedup => "speed-up over one worker",
+            Kind::Overlap => "throughput over one worker",
+        };
+        let title = if title.is_empty() { figure.workload.as_str() } else { title };
+        panel(&mut canvas, &grid.areas[k], (title, y_title), series, figure, range, kind);
+    }
+    grid.draw_key(&mut canvas);
+    let (name, what) = match kind {
+        Kind::Speedup => ("speedup", "Speed-up against the number of workers"),
+        Kind::Overlap => ("overlap", "Throughput against the number of workers"),
+    };
+    let title = format!("{what}, workload {}", figure.workload);
+    let description = format!("{} {facts}", describe(figure));
+    Figure {
+        name: format!("{name}-{}", crate::plot::file_part(&figure.workload)),
+        svg: canvas.finish(&title, &description),
+    }
+}
+
+type Range = ((f64, f64), (f64, f64));
+
+fn panel(
+    canvas: &mut Canvas,
+    area: &Area,
+    (title, y_title): (&str, &str),
+    series: &[&SpeedupSeries],
+    figure: &SpeedupFigure,
+    ((x_lo, x_hi), (y_lo, y_hi)): Range,
+    kind: Kind,
+) {
+    let pad = 12.0 + 1.5 * series.len() as f64;
+    let x = Axis {
+        lo: x_lo,
+        hi: x_hi,
+        spacing: Spacing::Log,
+        from: area.x + pad,
+        to: area.right() - pad,
+    };
+    let y =
+        Axis { lo: y_lo, hi: y_hi, spacing: Spacing::Log, from: area.bottom(), to: area.y };
+    if kind == Kind::Speedup {
+        mark_cpus(canvas, area, &x, figure.cpus_available);
+    }
+    let counts = worker_counts(figure);
+    let x_ticks = worker_ticks(&x, &counts, |l| width_pt(l, SIZE_PT));
+    let y_ticks = ratio_ticks(y_lo, y_hi);
+    draw_frame(canvas, area, title, (&x, &x_ticks, "workers N"), (&y, &y_ticks, y_title));
+    let ideal: Vec<(f64, f64)> = [x_lo, x_hi].iter().map(|n| (x.at(*n), y.at(*n))).collect();
+    for piece in clip(&ideal, area) {
+        canvas.line(&piece, Stroke::solid(GREY, 0.8).dashed(&[3.0, 2.5]));
+    }
+    let slot = dodge(&x, &counts, series.len());
+    for (k, s) in series.iter().enumerate() {
+        let shift = slot * (k as f64 - (series.len() as f64 - 1.0) / 2.0);
+        draw_series(canvas, area, (&x, &y), s, shift, slot);
+    }
+    let names: Vec<&str> = series.iter().map(|s| s.model.as_str()).collect();
+    draw_legend(canvas, area, &names);
+}
+
+/// Beyond the CPUs available the ground is grey: workers share CPUs there.
+fn mark_cpus(canvas: &mut Canvas, area: &Area, x: &Axis, cpus: u32) {
+    let (n, hi) = (f64::from(cpus), x.hi);
+    if n < hi {
+        let from = x.at((n * 2f64.sqrt()).min(hi)).max(area.x);
+        let from = if n < x.lo { area.x } else { from };
+        canvas.rect((from, area.y), (area.right(), area.bottom()), FAINT, 0.45);
+        let label = "N > CPUs";
+        if width_pt(label, SIZE_PT) < area.right() - from {
+            let at = ((from + area.right()) / 2.0, area.bottom() - 6.0);
+            canvas.text(label, at, Anchor::Middle, GREY);
+        }
+    }
+}
+
+fn draw_series(
+    canvas: &mut Canvas,
+    area: &Area,
+    (x, y): (&Axis, &Axis),
+    series: &SpeedupSeries,
+    shift: f64,
+    slot: f64,
+) {
+    let style = look(&series.model);
+    let at = |n: u32, v: f64| (x.at(f64::from(n)) + shift, y.at(v));
+    let mut path = vec![at(1, 1.0)];
+    path.extend(series.points.iter().filter_map(|p| Some(at(p.workers, centre(p)?))));
+    for piece in clip(&path, area) {
+        canvas.line(&piece, series_stroke(&style).alpha(0.75));
+    }
+    for p in &series.points {
+        if let Some(c) = p.ceiling.filter(|c| y.holds(c.value)) {
+            let (cx, cy) = at(p.workers, c.value);
+            let half = (slot * 0.5).clamp(1.5, 4.0);
+            canvas.line(&[(cx - half, cy), (cx + half, cy)], Stroke::solid(GREY, 1.6));
+        }
+        for (_, speedup, _) in p.blocks.iter().filter(|b| y.holds(b.1)) {
+            let (bx, by) = at(p.workers, *speedup);
+            canvas.disc((bx + (slot * 0.36).min(2.6), by), 0.9, style.color, 0.55);
+        }
+        if let Some((lo, hi)) = p.speedup.and_then(|s| s.ci95) {
+            let (cx, top) = at(p.workers, y.clamp(hi));
+            let bottom = y.at(y.clamp(lo));
+            let stroke = Stroke::solid(INK, 0.7);
+            let half = (slot * 0.3).clamp(0.8, 1.8);
+            canvas.line(&[(cx, top), (cx, bottom)], stroke);
+            canvas.line(&[(cx - half, top), (cx + half, top)], stroke);
+            canvas.line(&[(cx - half, bottom), (cx + half, bottom)], stroke);
+        }
+    }
+    let size = (slot * 0.9).clamp(3.2, 4.8);
+    draw_marker(canvas, &style, at(1, 1.0), size * 0.8);
+    for (n, v) in series.points.iter().filter_map(|p| Some((p.workers, centre(p)?))) {
+        if y.holds(v) {
+            draw_marker(canvas, &style, at(n, v), size);
+        }
+    }
+}
+
+/// Where the marker goes: the mean, or the only block.
+fn centre(p: &SpeedupPoint) -> Option<f64> {
+    p.speedup.map(|s| s.value).or_else(|| p.blocks.first().map(|b| b.1))
+}
+
+/// Width of a series' own lane at each N, so that markers stand beside each other.
+fn dodge(x: &Axis, counts: &[u32], series: usize) -> f64 {
+    let gaps = counts.windows(2).map(|w| x.at(f64::from(w[1])) - x.at(f64::from(w[0])));
+    let nearest = gaps.fold(f64::INFINITY, f64::min);
+    (nearest * 0.72 / series.max(1) as f64).min(6.5)
+}
+
+fn worker_counts(figure: &SpeedupFigure) -> Vec<u32> {
+    let mut counts: Vec<u32> =
+        figure.series.iter().flat_map(|s| s.points.iter().map(|p| p.workers)).collect();
+    counts.push(1);
+    counts.sort_unstable();
+    counts.dedup();
+    counts
+}
+
+/// Worker counts, and every value that is drawn with some room; the ideal may leave the top.
+fn range(figure: &SpeedupFigure) -> Range {
+    let n_max = worker_counts(figure).last().copied().unwrap_or(2).max(2);
+    let (mut lo, mut hi) = (1.0_f64, 1.0_f64);
+    for p in figure.series.iter().flat_map(|s| &s.points) {
+        let interval = p.speedup.and_then(|s| s.ci95).map_or(vec![], |(a, b)| vec![a, b]);
+        let blocks = p.blocks.iter().map(|b| b.1);
+        for v in p.ceiling.map(|c| c.value).into_iter().chain(interval).chain(blocks).chain(centre(p)) {
+            (lo, hi) = (lo.min(v), hi.max(v));
+        }
+    }
+    let served = f64::from(figure.cpus_available.min(n_max));
+    let hi = hi.max(served).min(f64::from(n_max) * 4.0);
+    let lo = lo.max(hi / 4096.0);
+    ((1.0, f64::from(n_max)), ((lo / 1.12).min(0.85), hi * 1.12))
+}
+
+/// What a screen reader says: every model's figure at its largest N.
+fn describe(figure: &SpeedupFigure) -> String {
+    let mut parts: Vec<String> = figure.series.iter().take(SERIES_MAX * 4).filter_map(of).collect();
+    parts.insert(0, format!("CPUs available: {}.", figure.cpus_available));
+    return parts.join(" ");
+
+    fn of(s: &SpeedupSeries) -> Option<String> {
+        let p = s.points.last()?;
+        Some(format!("{}: {:.2} at N = {}.", s.model, centre(p)?, p.workers))
+    }
+}

@@ -1,0 +1,157 @@
+//! A model's colour, marker and dash: they belong to the model, so figures agree across reports.
+//!
+//! Colour tells the runtime, marker and dash tell the mechanism, a darker tone a free-threaded
+//! build. Colours are from the Okabe-Ito and Tol palettes, which colour-blind readers can tell apart;
+//! markers and dashes carry the same in grey. Nothing here depends on the order of arrival.
+
+use crate::model::ModelName;
+use crate::plot::canvas::{Canvas, Dash, PAPER, Rgb, Stroke};
+
+/// Shape of a marker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marker {
+    /// Threads.
+    Disc,
+    /// Processes, fork.
+    Square,
+    /// Spawn.
+    Triangle,
+    /// Forkserver.
+    Diamond,
+    /// Anything else in one process.
+    Cross,
+}
+
+/// How a model looks in every figure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
+    /// Colour of its runtime.
+    pub color: Rgb,
+    /// Marker of its mechanism.
+    pub marker: Marker,
+    /// Hollow for free-threaded builds and for variants.
+    pub hollow: bool,
+    /// Dash of its mechanism.
+    pub dash: Dash,
+}
+
+/// The look of a model.
+pub fn look(id: &str) -> Look {
+    let m = ModelName::parse(id);
+    let base = if m.language == "python" && m.version.len() > 1 {
+        PYTHONS[m.version[1] as usize % PYTHONS.len()]
+    } else {
+        LANGUAGES.iter().find(|(l, _)| *l == m.language).map_or_else(
+            || PYTHONS[hash(&format!("{}{:?}", m.language, m.version)) % PYTHONS.len()],
+            |(_, c)| *c,
+        )
+    };
+    let (marker, dash): (Marker, Dash) = match (m.mechanism.as_str(), m.option.as_deref()) {
+        ("threads", _) => (Marker::Disc, &[]),
+        ("processes", Some("spawn")) => (Marker::Triangle, &[1.2, 1.6]),
+        ("processes", Some("forkserver")) => (Marker::Diamond, &[5.0, 1.5, 1.2, 1.5]),
+        ("processes", _) => (Marker::Square, &[4.0, 2.0]),
+        _ => (Marker::Cross, &[2.5, 1.5]),
+    };
+    let color = match (&m.label, m.free_threaded) {
+        (Some(label), _) => PYTHONS[hash(label) % PYTHONS.len()],
+        (None, true) => darker(base),
+        (None, false) => base,
+    };
+    Look { color, marker, hollow: m.free_threaded != m.variant.is_some(), dash }
+}
+
+/// Draws a marker about `size` points wide.
+pub fn draw_marker(canvas: &mut Canvas, look: &Look, at: (f64, f64), size: f64) {
+    mark(canvas, look.marker, at, size, look.color);
+    if look.hollow && look.marker != Marker::Cross {
+        mark(canvas, look.marker, at, size * 0.5, PAPER);
+    }
+}
+
+/// Colour of a part of the loss budget, by its key.
+pub fn part_color(part: &str) -> Rgb {
+    match part {
+        "achieved" => Rgb(0x00, 0x9e, 0x73),
+        "hardware" => Rgb(0x99, 0x99, 0x99),
+        "blocked" => Rgb(0xd5, 0x5e, 0x00),
+        "run_queue" => Rgb(0xe6, 0x9f, 0x00),
+        "steal_foreign" => Rgb(0xcc, 0x79, 0xa7),
+        "imbalance" => Rgb(0x56, 0xb4, 0xe9),
+        "no_progress" => Rgb(0x00, 0x72, 0xb2),
+        _ => Rgb(0xf2, 0xf2, 0xf2),
+    }
+}
+
+/// By minor version modulo eight: 3.8 to 3.15 differ from each other and from compiled languages.
+const PYTHONS: [Rgb; 8] = [
+    Rgb(0x99, 0x99, 0x33), // 3.8
+    Rgb(0x88, 0x22, 0x55), // 3.9
+    Rgb(0x44, 0xaa, 0x99), // 3.10
+    Rgb(0xcc, 0x79, 0xa7), // 3.11
+    Rgb(0xe6, 0x9f, 0x00), // 3.12
+    Rgb(0xd5, 0x5e, 0x00), // 3.13
+    Rgb(0x11, 0x77, 0x33), // 3.14
+    Rgb(0x33, 0x22, 0x88), // 3.15
+];
+
+const LANGUAGES: [(&str, Rgb); 5] = [
+    ("rust", Rgb(0x00, 0x72, 0xb2)),
+    ("cpp", Rgb(0x56, 0xb4, 0xe9)),
+    ("go", Rgb(0x00, 0x9e, 0x73)),
+    ("java", Rgb(0xcc, 0x66, 0x77)),
+    ("node", Rgb(0xaa, 0x44, 0x99)),
+];
+
+fn darker(c: Rgb) -> Rgb {
+    let f = |v: u8| (f64::from(v) * 0.6).round() as u8;
+    Rgb(f(c.0), f(c.1), f(c.2))
+}
+
+/// FNV-1a: the same colour on every machine and in every build.
+fn hash(text: &str) -> usize {
+    let h = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    (h >> 32) as usize
+}
+
+fn mark(canvas: &mut Canvas, marker: Marker, (x, y): (f64, f64), size: f64, color: Rgb) {
+    let r = size / 2.0;
+    match marker {
+        Marker::Disc => canvas.disc((x, y), r, color, 1.0),
+        Marker::Square => {
+            let s = r * 0.9;
+            canvas.rect((x - s, y - s), (x + s, y + s), color, 1.0);
+        }
+        Marker::Triangle => {
+            let (w, h) = (r * 1.15, r);
+            canvas.polygon(&[(x, y - h), (x + w, y + h), (x - w, y + h)], color, 1.0);
+        }
+        Marker::Diamond => {
+            let s = r * 1.25;
+            canvas.polygon(&[(x, y - s), (x + s, y), (x, y + s), (x - s, y)], color, 1.0);
+        }
+        Marker::Cross => {
+            let stroke = Stroke::solid(color, size * 0.28);
+            canvas.line(&[(x - r, y - r), (x + r, y + r)], stroke);
+            canvas.line(&[(x - r, y + r), (x + r, y - r)], stroke);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_belong_to_models_and_tell_them_apart() {
+        let (a, b) = (look("python3.13/threads"), look("python3.13/processes-fork"));
+        assert_eq!(a.color, b.color);
+        assert_ne!(a.marker, b.marker);
+        assert_ne!(look("python3.13t/threads").color, a.color);
+        assert_ne!(look("python3.12/threads").color, a.color);
+        assert_eq!(look("python3.13t+gil/threads").hollow, a.hollow);
+        assert_eq!(look("zig/threads"), look("zig/threads"));
+    }
+}

@@ -1,0 +1,112 @@
+//! Captions: every figure says its N, machine, date, and what its marks are.
+
+use crate::render::format::{day, time_ns};
+use crate::summary::{
+    BudgetFigure, LatencyFigure, RunFacts, SpeedupFigure, SpeedupSeries, TimelineFigure,
+};
+
+/// Machine and date, the end of every caption.
+pub(super) fn facts(run: &RunFacts) -> String {
+    let cpu = run.host.cpu_model.as_deref().unwrap_or(&run.host.arch);
+    let guest = run.host.hypervisor.as_ref().map_or_else(String::new, |h| format!(", {h} guest"));
+    format!(
+        "Machine: {} ({cpu}{guest}, {} CPUs available of {}), {}.",
+        run.host.name,
+        run.host.cpus_available,
+        run.host.cpus.len(),
+        day(&run.started_utc)
+    )
+}
+
+pub(super) fn speedup(f: &SpeedupFigure, facts: &str) -> String {
+    format!(
+        "Speed-up on `{}` against the number of workers, N = {}; both axes are logarithmic to base 2. \
+         Marker: geometric mean over blocks of rate(N) / rate(1), both of one block; bar: its 95 % \
+         interval (Student's t on logarithms, {}); small dots: every used block; short grey bars: the \
+         ceiling, N pinned one-worker processes of the same program; dashed line: ideal, N times one; \
+         grey ground: more workers than CPUs available. {facts}",
+        f.workload,
+        counts(&f.series),
+        blocks(&f.series)
+    )
+}
+
+pub(super) fn overlap(f: &SpeedupFigure, facts: &str) -> String {
+    format!(
+        "Throughput on `{}` over that of one worker against the number of workers, N = {}; both axes \
+         are logarithmic to base 2. Marker: geometric mean over blocks of rate(N) / rate(1); bar: its \
+         95 % interval ({}); small dots: every used block; dashed line: N times one. {facts}",
+        f.workload,
+        counts(&f.series),
+        blocks(&f.series)
+    )
+}
+
+pub(super) fn latency(f: &LatencyFigure, facts: &str) -> String {
+    let panels: Vec<String> = f.panel_workers.iter().map(u32::to_string).collect();
+    let cost = f.curves.iter().filter_map(|c| c.timer_cost_ps).max().map_or_else(
+        || "The cost of timing an operation was not recorded.".to_owned(),
+        |ps| format!("Timing an operation costs up to {}.", time_ns(ps as f64 / 1000.0)),
+    );
+    format!(
+        "Latency of one operation of `{}`, N = {}: the share of operations that took longer (closed \
+         loop: an operation starts when the one before ends). Thin lines: every trial, to its last \
+         operation; thick: geometric mean over trials, to where 20 operations of every trial lie \
+         beyond. {cost} The latency pass feeds no throughput number. {facts}",
+        f.workload,
+        panels.join(" and ")
+    )
+}
+
+pub(super) fn timeline(f: &TimelineFigure, facts: &str) -> String {
+    let mut workers: Vec<u32> = f.panels.iter().map(|p| p.workers).collect();
+    workers.sort_unstable();
+    workers.dedup();
+    let workers: Vec<String> = workers.iter().map(u32::to_string).collect();
+    format!(
+        "Who ran when on `{}`, N = {}, the first {} of the first window of one trial a model (its \
+         first block; an illustration, so no interval). One line a worker. Bar: its operations followed \
+         one another at their usual pace; hairline: one operation took more than three times the \
+         model's median, so the worker waited in it. Workers in parallel show bars at the same time; \
+         under a global lock bars take turns. {facts}",
+        f.workload,
+        workers.join(", "),
+        time_ns(f.span_ns as f64)
+    )
+}
+
+pub(super) fn budget(f: &BudgetFigure, facts: &str) -> String {
+    let blocks: Vec<u32> = f.rows.iter().map(|r| r.blocks).collect();
+    format!(
+        "Loss budget on `{}` at each model's decisive N: where the ideal N went. Parts of a bar are \
+         means over blocks ({}) and add up to N, the tick at its end; left of 0 is what the parts \
+         exceed N by. The parts have no intervals: they are shares of one sum and move together; the \
+         interval of `achieved` is that of the speed-up. {facts}",
+        f.workload,
+        range_text(&blocks, "block")
+    )
+}
+
+fn counts(series: &[SpeedupSeries]) -> String {
+    let mut n: Vec<u32> = series.iter().flat_map(|s| s.points.iter().map(|p| p.workers)).collect();
+    n.push(1);
+    n.sort_unstable();
+    n.dedup();
+    n.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn blocks(series: &[SpeedupSeries]) -> String {
+    let n: Vec<u32> = series
+        .iter()
+        .flat_map(|s| &s.points)
+        .map(|p| p.speedup.map_or(p.blocks.len(), |s| s.n) as u32)
+        .collect();
+    range_text(&n, "block")
+}
+
+/// `5 blocks`, `3 to 5 blocks`.
+fn range_text(n: &[u32], noun: &str) -> String {
+    let (lo, hi) = (n.iter().min().copied().unwrap_or(0), n.iter().max().copied().unwrap_or(0));
+    let plural = if hi == 1 { "" } else { "s" };
+    if lo == hi { format!("{hi} {noun}{plural}") } else { format!("{lo} to {hi} {noun}s") }
+}

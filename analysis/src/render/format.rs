@@ -1,0 +1,159 @@
+//! Numbers as people read them: fixed digits, intervals in brackets, units that fit.
+
+use amdahl_stats::{IoVerdict, Verdict};
+
+use crate::summary::Estimate;
+
+/// What stands where a number is not known.
+pub const UNKNOWN: &str = "–";
+
+/// `1.97 [1.95, 1.98]`; without an interval, why.
+pub fn ratio(e: &Estimate) -> String {
+    match e.ci95 {
+        Some((lo, hi)) => format!("{:.2} [{lo:.2}, {hi:.2}]", e.value),
+        None => format!("{:.2} (one trial: no interval)", e.value),
+    }
+}
+
+/// The same, or a dash.
+pub fn maybe_ratio(e: Option<Estimate>) -> String {
+    e.map_or_else(|| UNKNOWN.to_owned(), |e| ratio(&e))
+}
+
+/// `98 % [97 %, 99 %]`.
+pub fn maybe_percent(e: Option<Estimate>) -> String {
+    let percent = |v: f64| format!("{:.0} %", v * 100.0);
+    match e {
+        None => UNKNOWN.to_owned(),
+        Some(Estimate { value, ci95: Some((lo, hi)), .. }) => {
+            format!("{} [{}, {}]", percent(value), percent(lo), percent(hi))
+        }
+        Some(e) => format!("{} (one trial: no interval)", percent(e.value)),
+    }
+}
+
+/// Nanoseconds with the unit that gives one to three digits before the point.
+pub fn time_ns(ns: f64) -> String {
+    let (value, unit) = match ns.abs() {
+        v if v >= 1e9 => (ns / 1e9, "s"),
+        v if v >= 1e6 => (ns / 1e6, "ms"),
+        v if v >= 1e3 => (ns / 1e3, "µs"),
+        _ => (ns, "ns"),
+    };
+    format!("{} {unit}", three_digits(value))
+}
+
+/// A latency with its interval in the unit of its value: `5.02 [4.98, 5.06] ms`.
+pub fn time_estimate(e: &Estimate) -> String {
+    match e.ci95 {
+        None => format!("{} (one trial)", time_ns(e.value)),
+        Some((lo, hi)) => format!("{} [{}, {}]", time_ns(e.value), time_ns(lo), time_ns(hi)),
+    }
+}
+
+/// A count with a factor: `12.3 k`.
+pub fn count(value: f64) -> String {
+    let (value, unit) = match value.abs() {
+        v if v >= 1e9 => (value / 1e9, " G"),
+        v if v >= 1e6 => (value / 1e6, " M"),
+        v if v >= 1e4 => (value / 1e3, " k"),
+        _ => (value, ""),
+    };
+    format!("{}{unit}", three_digits(value))
+}
+
+/// A rate of events with its interval.
+pub fn count_estimate(e: &Estimate) -> String {
+    match e.ci95 {
+        None => format!("{} (one trial)", count(e.value)),
+        Some((lo, hi)) => format!("{} [{}, {}]", count(e.value), count(lo), count(hi)),
+    }
+}
+
+/// Three significant digits without an exponent.
+pub fn three_digits(value: f64) -> String {
+    match value.abs() {
+        v if v >= 99.95 => format!("{value:.0}"),
+        v if v >= 9.995 => format!("{value:.1}"),
+        v if v >= 0.0995 || v == 0.0 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+/// Bytes in binary units.
+pub fn bytes(n: u64) -> String {
+    match n {
+        n if n >= 1 << 30 => format!("{:.1} GiB", n as f64 / (1u64 << 30) as f64),
+        n if n >= 1 << 20 => format!("{:.1} MiB", n as f64 / (1u64 << 20) as f64),
+        n => format!("{:.0} KiB", n as f64 / 1024.0),
+    }
+}
+
+/// A verdict as a word.
+pub fn verdict(v: Verdict) -> &'static str {
+    match v {
+        Verdict::Parallel => "parallel",
+        Verdict::Partly => "partly",
+        Verdict::Serial => "serial",
+        Verdict::Unknown => "unknown",
+    }
+}
+
+/// A verdict that explains itself.
+pub fn verdict_in_words(v: Verdict) -> &'static str {
+    match v {
+        Verdict::Parallel => "parallel: all at once",
+        Verdict::Partly => "partly: more than one at a time",
+        Verdict::Serial => "serial: one at a time",
+        Verdict::Unknown => "unknown",
+    }
+}
+
+/// A verdict on I/O as words.
+pub fn io_verdict(v: IoVerdict) -> &'static str {
+    match v {
+        IoVerdict::Overlaps => "overlaps",
+        IoVerdict::DoesNot => "does not",
+        IoVerdict::Unknown => "unknown",
+    }
+}
+
+/// A command line that a shell reads back as the same words.
+pub fn shell(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+~%".contains(c);
+    let quote = |w: &String| {
+        if !w.is_empty() && w.chars().all(plain) {
+            w.clone()
+        } else {
+            format!("'{}'", w.replace('\'', "'\\''"))
+        }
+    };
+    words.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// The day of an RFC 3339 stamp.
+pub fn day(utc: &str) -> &str {
+    utc.split('T').next().unwrap_or(utc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_with_three_digits_and_their_interval() {
+        let e = Estimate { value: 1.968, ci95: Some((1.951, 1.985)), n: 5 };
+        assert_eq!(ratio(&e), "1.97 [1.95, 1.99]");
+        assert_eq!(maybe_percent(Some(e)), "197 % [195 %, 199 %]");
+        assert_eq!(ratio(&Estimate { ci95: None, ..e }), "1.97 (one trial: no interval)");
+        assert_eq!((time_ns(5_020_000.0), time_ns(999.0)), ("5.02 ms".to_owned(), "999 ns".to_owned()));
+        assert_eq!((count(12_345.0), count(0.0)), ("12.3 k".to_owned(), "0.00".to_owned()));
+        assert_eq!(bytes(8 << 30), "8.0 GiB");
+    }
+
+    #[test]
+    fn a_command_survives_the_shell() {
+        let words = ["amdahl", "run", "--models", "python*/threads", "it's"].map(str::to_owned);
+        assert_eq!(shell(&words), "amdahl run --models 'python*/threads' 'it'\\''s'");
+    }
+}

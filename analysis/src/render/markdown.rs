@@ -1,0 +1,212 @@
+//! `report.md`: the values of a summary laid out by the template beside this file.
+
+use minijinja::{Environment, context};
+use serde::Serialize;
+
+use crate::render::tables::{self, Table};
+use crate::render::{DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, format};
+use crate::summary::{BEYOND_MIN, RunFacts, Summary};
+
+const TEMPLATE: &str = include_str!("report.md.j2");
+
+/// One run's chapter, as the template sees it.
+#[derive(Debug, Serialize)]
+pub(super) struct Chapter {
+    name: String,
+    headline: String,
+    notices: Vec<String>,
+    answer: Table,
+    speedup: Vec<FigureView>,
+    overlap: Vec<FigureView>,
+    latency: Vec<FigureView>,
+    timeline: Vec<FigureView>,
+    budget: Vec<FigureView>,
+    percentiles: Table,
+    beyond_min: u32,
+    budget_table: Table,
+    counters: Table,
+    absences: Table,
+    parallelism: Table,
+    io: Table,
+    notes: Vec<String>,
+    failures: Table,
+    not_run: Table,
+    flags: Table,
+    coverage: String,
+    machine: Vec<(String, String)>,
+    state: Table,
+    runtimes: Table,
+    plan: Vec<(String, String)>,
+    command: String,
+    data_dir: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct FigureView {
+    number: u32,
+    path: String,
+    alt: String,
+    caption: String,
+    data: Vec<String>,
+}
+
+/// Lays out one run; figures are numbered through the whole report.
+pub(super) fn chapter(s: &Summary, figures: &[Illustration], number: &mut u32) -> Chapter {
+    let mut of = |section: Section| {
+        let views = figures.iter().filter(|i| i.section == section).map(|i| {
+            *number += 1;
+            FigureView {
+                number: *number,
+                path: format!("{FIGURES_DIR}/{}.svg", i.figure.name),
+                alt: i.figure.name.replace('-', " "),
+                caption: i.caption.clone(),
+                data: i.data.iter().map(|(n, _)| format!("{DATA_DIR}/{n}.csv")).collect(),
+            }
+        });
+        views.collect::<Vec<_>>()
+    };
+    Chapter {
+        speedup: of(Section::Speedup),
+        overlap: of(Section::Overlap),
+        latency: of(Section::Latency),
+        timeline: of(Section::Timeline),
+        budget: of(Section::Budget),
+        name: s.run.name.clone(),
+        headline: s.headline.clone(),
+        notices: notices(s),
+        answer: tables::answer(s),
+        percentiles: tables::percentiles(s),
+        beyond_min: BEYOND_MIN as u32,
+        budget_table: tables::budget(s),
+        counters: tables::counters(s),
+        absences: tables::absences(s),
+        parallelism: tables::parallelism(s),
+        io: tables::io(s),
+        notes: notes(s),
+        failures: tables::failures(s),
+        not_run: tables::not_run(s),
+        flags: tables::flags(s),
+        coverage: coverage(s),
+        machine: machine(&s.run),
+        state: tables::state(s),
+        runtimes: tables::runtimes(s),
+        plan: plan(&s.run),
+        command: format::shell(&s.run.command),
+        data_dir: DATA_DIR,
+    }
+}
+
+/// The document.
+pub(super) fn report(chapters: &[Chapter]) -> Result<String, RenderError> {
+    let mut env = Environment::new();
+    env.set_trim_blocks(true);
+    env.set_lstrip_blocks(true);
+    env.set_keep_trailing_newline(true);
+    env.add_filter("cell", |text: String| text.replace('|', "\\|").replace('\n', " "));
+    env.add_template("report.md", TEMPLATE)?;
+    let text = env.get_template("report.md")?.render(context! { chapters })?;
+    Ok(text)
+}
+
+/// What a reader must know before the table.
+fn notices(s: &Summary) -> Vec<String> {
+    let mut notices = Vec::new();
+    if let Some(torn) = &s.run.torn {
+        notices.push(format!(
+            "The last line of the run is torn (`{torn}`): the program was killed while it wrote it. That trial \
+             is missing here; `amdahl run --resume` measures it."
+        ));
+    }
+    if let Some(selection) = &s.run.selection {
+        notices.push(format!("This report is restricted to {selection}."));
+    }
+    notices
+}
+
+/// Reasons of every decision that has some.
+fn notes(s: &Summary) -> Vec<String> {
+    let parallelism = s.judgement.parallelism.iter();
+    let rows = parallelism
+        .map(|r| (&r.workload, &r.model, r.workers, &r.reasons))
+        .chain(s.judgement.io_overlap.iter().map(|r| (&r.workload, &r.model, r.workers, &r.reasons)));
+    let line = |(workload, model, n, reasons): (&String, &String, u32, &Vec<String>)| {
+        (!reasons.is_empty())
+            .then(|| format!("`{model}` on `{workload}`, N = {n}: {}.", reasons.join("; ")))
+    };
+    rows.filter_map(line).collect()
+}
+
+fn coverage(s: &Summary) -> String {
+    format!("{} trials were planned; {} gave usable numbers.", s.coverage.planned, s.coverage.usable)
+}
+
+fn machine(run: &RunFacts) -> Vec<(String, String)> {
+    let h = &run.host;
+    let mut rows = vec![("host".to_owned(), h.name.clone())];
+    let mut row = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            rows.push((name.to_owned(), value));
+        }
+    };
+    row("processor", h.cpu_model.as_ref().map(|m| format!("{m} ({})", h.arch)));
+    row("hypervisor", Some(h.hypervisor.clone().unwrap_or_else(|| "none seen".to_owned())));
+    row("kernel", Some(h.kernel.clone()));
+    row("CPUs", Some(topology(run)));
+    row("CPUs available", Some(match &run.cpus_note {
+        Some(note) => format!("{} ({note})", h.cpus_available),
+        None => h.cpus_available.to_string(),
+    }));
+    row("memory", h.mem_bytes.map(format::bytes));
+    row("last-level cache", h.llc_bytes.map(format::bytes));
+    row("clock source", h.clocksource.clone());
+    row("control group", Some(cgroup(run)));
+    rows
+}
+
+fn topology(run: &RunFacts) -> String {
+    use std::collections::BTreeSet;
+    let cpus = &run.host.cpus;
+    let cores: BTreeSet<u32> = cpus.iter().map(|c| c.core).collect();
+    let sockets: BTreeSet<u32> = cpus.iter().map(|c| c.socket).collect();
+    let nodes: BTreeSet<u32> = cpus.iter().map(|c| c.node).collect();
+    let of = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+    format!(
+        "{}, {}, {}, {}",
+        of(cpus.len(), "logical CPU"),
+        of(cores.len(), "physical core"),
+        of(sockets.len(), "socket"),
+        of(nodes.len(), "NUMA node")
+    )
+}
+
+fn cgroup(run: &RunFacts) -> String {
+    let c = &run.host.cgroup;
+    let Some(version) = c.version else { return "none".to_owned() };
+    let quota = c.quota_mcpu.map_or_else(
+        || "no CPU quota".to_owned(),
+        |m| format!("CPU quota {}.{:03}", m / 1000, m % 1000),
+    );
+    let memory = c
+        .mem_bytes
+        .map_or_else(|| "no memory limit".to_owned(), |b| format!("memory {}", format::bytes(b)));
+    format!("v{version}, {quota}, {memory}")
+}
+
+fn plan(run: &RunFacts) -> Vec<(String, String)> {
+    let p = &run.plan;
+    let budget = p
+        .budget_ms
+        .map_or_else(|| "none".to_owned(), |ms| format::time_ns(ms as f64 * 1e6));
+    let predicted = format::time_ns(p.predicted_ms as f64 * 1e6);
+    [
+        ("run", format!("`{}`, id `{}`", run.name, run.id)),
+        ("started", run.started_utc.clone()),
+        ("written by", run.tool.clone()),
+        ("profile", format!("`{}`, placement `{}`", p.profile, p.placement)),
+        ("seed", p.seed.to_string()),
+        ("time allowed", format!("{budget}; predicted {predicted}")),
+        ("blocks", p.blocks.len().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}

@@ -1,0 +1,143 @@
+//! Summaries to files: Markdown, SVG, CSV and JSON, all in memory. No arithmetic, no directories.
+//!
+//! The same summary gives the same bytes: no clock, no path of this machine, no order of a hash.
+
+mod caption;
+mod csv;
+pub mod format;
+mod markdown;
+mod tables;
+pub mod terminal;
+mod verdicts;
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::plot::{self, Figure, speedup::Kind};
+use crate::summary::Summary;
+
+/// Name of the report's text.
+pub const REPORT_FILE: &str = "report.md";
+/// Name of the decisions for machines.
+pub const VERDICTS_FILE: &str = "verdicts.json";
+/// Directory of the figures.
+pub const FIGURES_DIR: &str = "figures";
+/// Directory of the points behind them.
+pub const DATA_DIR: &str = "data";
+
+/// Why a report can't be written as text; a defect of this program.
+#[derive(Debug, Error)]
+pub enum RenderError {
+    /// The template does not fit the values.
+    #[error("the report's template: {0:#}; please report this")]
+    Template(#[from] minijinja::Error),
+    /// The decisions do not fit JSON.
+    #[error("{VERDICTS_FILE}: {0}; please report this")]
+    Json(#[from] serde_json::Error),
+}
+
+/// A report in memory: paths relative to its directory, and contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// Contents by path.
+    pub files: BTreeMap<String, String>,
+    /// Path of the first figure, where there is one.
+    pub first_figure: Option<String>,
+}
+
+/// A figure with its caption and the data behind it.
+pub(crate) struct Illustration {
+    pub(crate) section: Section,
+    pub(crate) figure: Figure,
+    pub(crate) caption: String,
+    pub(crate) data: Vec<(String, String)>,
+}
+
+/// The chapter's part that a figure belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    Speedup,
+    Overlap,
+    Latency,
+    Timeline,
+    Budget,
+}
+
+/// Renders a report over one run or several; each run is judged and shown by itself.
+pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
+    let mut files = BTreeMap::new();
+    let mut first_figure = None;
+    let mut views = Vec::new();
+    let mut number = 0;
+    for (k, summary) in chapters.iter().enumerate() {
+        let prefix = if chapters.len() > 1 { format!("run{}-", k + 1) } else { String::new() };
+        let illustrations = illustrations(summary, &prefix);
+        for i in &illustrations {
+            let path = format!("{FIGURES_DIR}/{}.svg", i.figure.name);
+            first_figure.get_or_insert_with(|| path.clone());
+            files.insert(path, i.figure.svg.clone());
+            for (name, text) in &i.data {
+                files.insert(format!("{DATA_DIR}/{name}.csv"), text.clone());
+            }
+        }
+        files.insert(format!("{DATA_DIR}/{prefix}decisions.csv"), csv::decisions(summary));
+        if !summary.counters.rows.is_empty() {
+            files.insert(format!("{DATA_DIR}/{prefix}counters.csv"), csv::counters(summary));
+        }
+        views.push(markdown::chapter(summary, &illustrations, &mut number));
+    }
+    files.insert(REPORT_FILE.to_owned(), markdown::report(&views)?);
+    files.insert(VERDICTS_FILE.to_owned(), verdicts::json(chapters)?);
+    Ok(Rendered { files, first_figure })
+}
+
+fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
+    let facts = caption::facts(&s.run);
+    let mut list = Vec::new();
+    for f in &s.speedups {
+        list.push(Illustration {
+            section: Section::Speedup,
+            figure: plot::speedup::draw(f, Kind::Speedup, &facts),
+            caption: caption::speedup(f, &facts),
+            data: csv::speedup(f, "speedup"),
+        });
+    }
+    for f in &s.overlaps {
+        list.push(Illustration {
+            section: Section::Overlap,
+            figure: plot::speedup::draw(f, Kind::Overlap, &facts),
+            caption: caption::overlap(f, &facts),
+            data: csv::speedup(f, "overlap"),
+        });
+    }
+    for f in &s.latencies {
+        list.push(Illustration {
+            section: Section::Latency,
+            figure: plot::ccdf::draw(f, &facts),
+            caption: caption::latency(f, &facts),
+            data: csv::latency(f),
+        });
+    }
+    for f in &s.timelines {
+        list.push(Illustration {
+            section: Section::Timeline,
+            figure: plot::timeline::draw(f, &facts),
+            caption: caption::timeline(f, &facts),
+            data: csv::timeline(f),
+        });
+    }
+    for f in &s.budgets {
+        list.push(Illustration {
+            section: Section::Budget,
+            figure: plot::budget::draw(f, &facts),
+            caption: caption::budget(f, &facts),
+            data: csv::budget(f),
+        });
+    }
+    for i in &mut list {
+        i.figure.name = format!("{prefix}{}", i.figure.name);
+        i.data.iter_mut().for_each(|(name, _)| *name = format!("{prefix}{name}"));
+    }
+    list
+}

@@ -1,0 +1,374 @@
+//! Tables as rows of text: what the template and the terminal lay out.
+
+use amdahl_stats::{IoVerdict, Verdict};
+use serde::Serialize;
+
+use crate::render::format::{self, UNKNOWN};
+use crate::summary::{Answer, AnswerState, Estimate, PERCENTILES, Summary, budget_parts};
+
+/// A table with its columns' alignment (`---` or `---:`).
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Table {
+    pub(crate) head: Vec<String>,
+    pub(crate) align: Vec<&'static str>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new(columns: &[(&str, Align)]) -> Self {
+        Self {
+            head: columns.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            align: columns.iter().map(|(_, a)| a.rule()).collect(),
+            rows: Vec::new(),
+        }
+    }
+}
+
+/// Where a column's text stands.
+#[derive(Clone, Copy)]
+enum Align {
+    Left,
+    Right,
+}
+
+impl Align {
+    fn rule(self) -> &'static str {
+        match self {
+            Self::Left => ":---",
+            Self::Right => "---:",
+        }
+    }
+}
+
+use Align::{Left, Right};
+
+/// The answer: one row a model.
+pub(crate) fn answer(s: &Summary) -> Table {
+    let n = common_n(s);
+    let speedup = n.map_or_else(|| "speed-up at N".to_owned(), |n| format!("speed-up at N = {n}"));
+    let mut table = Table::new(&[
+        ("model", Left),
+        ("parallel on CPU-bound work?", Left),
+        (&format!("{speedup} [95 % interval]"), Right),
+        ("share of ceiling", Right),
+        ("effective CPUs", Right),
+        ("limited by", Left),
+        ("I/O-bound work overlaps?", Left),
+    ]);
+    table.rows = s.answers.iter().map(|a| answer_row(a, n)).collect();
+    table
+}
+
+fn answer_row(a: &Answer, common: Option<u32>) -> Vec<String> {
+    let blank = || UNKNOWN.to_owned();
+    let mut row = vec![format!("`{}`", a.model)];
+    match &a.state {
+        AnswerState::Judged { verdict, workers, speedup, ceiling_share, effective_cpus, limited_by, why } => {
+            row.push(match why {
+                Some(why) => format!("unknown: {why}"),
+                None => format::verdict_in_words(*verdict).to_owned(),
+            });
+            let at = if common.is_none() { format!(" at N = {workers}") } else { String::new() };
+            row.push(speedup.map_or_else(blank, |s| format::ratio(&s) + &at));
+            row.push(format::maybe_percent(*ceiling_share));
+            row.push(format::maybe_ratio(*effective_cpus));
+            row.push(limit(*verdict, limited_by));
+        }
+        AnswerState::NotRun { why } => {
+            row.push(format!("not run: {why}"));
+            row.extend([blank(), blank(), blank(), blank()]);
+        }
+        AnswerState::NotAsked => {
+            row.push("not asked: `cpu` is not in this run for it".to_owned());
+            row.extend([blank(), blank(), blank(), blank()]);
+        }
+        AnswerState::Absent(why) => {
+            let remedy = why.remedy.as_ref().map_or_else(String::new, |r| format!("; {r}"));
+            row.push(format!("absent: {}{remedy}", why.reason));
+            row.extend([blank(), blank(), blank(), blank()]);
+        }
+    }
+    row.push(io_cell(a));
+    row
+}
+
+fn limit(verdict: Verdict, limited_by: &str) -> String {
+    match (verdict, limited_by) {
+        (_, "nothing") => "nothing (no loss above 5 % of N)".to_owned(),
+        (_, other) => other.replace('_', " "),
+    }
+}
+
+fn io_cell(a: &Answer) -> String {
+    if a.io.is_empty() {
+        return UNKNOWN.to_owned();
+    }
+    let one = |io: &crate::summary::IoAnswer| {
+        let what = match io.verdict {
+            IoVerdict::Overlaps => "yes",
+            IoVerdict::DoesNot => "no",
+            IoVerdict::Unknown => "unknown",
+        };
+        let ratio = io.ratio.map(|r| format!(" {} x at N = {}", format::ratio(&r), io.workers));
+        let why = io.why.as_ref().map_or_else(String::new, |w| format!(" ({w})"));
+        format!("{what}: `{}`{}{why}", io.workload, ratio.unwrap_or_default())
+    };
+    a.io.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// The N of every judged row, where they agree.
+fn common_n(s: &Summary) -> Option<u32> {
+    let mut counts: Vec<u32> = s
+        .answers
+        .iter()
+        .filter_map(|a| match a.state {
+            AnswerState::Judged { workers, .. } => Some(workers),
+            _ => None,
+        })
+        .collect();
+    counts.sort_unstable();
+    counts.dedup();
+    (counts.len() == 1).then(|| counts[0])
+}
+
+/// All decisions on CPU-bound work, every N.
+pub(crate) fn parallelism(s: &Summary) -> Table {
+    let mut table = Table::new(&[
+        ("workload", Left),
+        ("model", Left),
+        ("N", Right),
+        ("verdict", Left),
+        ("speed-up", Right),
+        ("ceiling", Right),
+        ("share of ceiling", Right),
+        ("effective CPUs", Right),
+        ("Karp-Flatt e(N)", Right),
+        ("blocks used (dropped)", Right),
+        ("limited by", Left),
+    ]);
+    for r in &s.judgement.parallelism {
+        let ratio = |i: Option<amdahl_stats::Interval>| format::maybe_ratio(i.map(Estimate::from));
+        let mark = if r.decisive { " *" } else { "" };
+        table.rows.push(vec![
+            format!("`{}`", r.workload),
+            format!("`{}`", r.model),
+            format!("{}{mark}", r.workers),
+            format::verdict(r.verdict).to_owned(),
+            ratio(r.speedup),
+            ratio(r.ceiling),
+            format::maybe_percent(r.ceiling_share.map(Estimate::from)),
+            ratio(r.effective_cpus),
+            ratio(r.karp_flatt),
+            format!("{} ({})", r.blocks, r.dropped),
+            limit(r.verdict, &r.limited_by),
+        ]);
+    }
+    table
+}
+
+/// All decisions on I/O-bound work, every N.
+pub(crate) fn io(s: &Summary) -> Table {
+    let mut table = Table::new(&[
+        ("workload", Left),
+        ("model", Left),
+        ("N", Right),
+        ("overlaps?", Left),
+        ("throughput at N / at 1 [95 % interval]", Right),
+        ("blocks", Right),
+    ]);
+    for r in &s.judgement.io_overlap {
+        table.rows.push(vec![
+            format!("`{}`", r.workload),
+            format!("`{}`", r.model),
+            r.workers.to_string(),
+            format::io_verdict(r.verdict).to_owned(),
+            format::maybe_ratio(r.throughput_ratio.map(Estimate::from)),
+            r.blocks.to_string(),
+        ]);
+    }
+    table
+}
+
+/// Percentiles of every workload; only those with enough operations beyond them.
+pub(crate) fn percentiles(s: &Summary) -> Table {
+    let names = PERCENTILES.map(|p| format!("p{p}"));
+    let mut columns = vec![("workload", Left), ("model", Left), ("N", Right)];
+    columns.extend(names.iter().map(|n| (n.as_str(), Right)));
+    columns.extend([("max", Right), ("operations (trials)", Right)]);
+    let mut table = Table::new(&columns);
+    for f in &s.latencies {
+        for c in f.curves.iter().filter(|c| f.panel_workers.contains(&c.workers)) {
+            let mut row =
+                vec![format!("`{}`", f.workload), format!("`{}`", c.model), c.workers.to_string()];
+            row.extend(c.percentiles.iter().map(|p| {
+                p.as_ref().map_or_else(|| UNKNOWN.to_owned(), format::time_estimate)
+            }));
+            row.push(format::time_ns(c.max_ns as f64));
+            row.push(format!("{} ({})", c.operations, c.trials.len()));
+            table.rows.push(row);
+        }
+    }
+    table
+}
+
+/// Loss budget: inputs of the stacked bars.
+pub(crate) fn budget(s: &Summary) -> Table {
+    let labels = budget_parts(&amdahl_stats::Budget::default()).map(|p| p.1);
+    let mut columns = vec![("workload", Left), ("model", Left), ("N", Right)];
+    columns.extend(labels.iter().map(|l| (*l, Right)));
+    columns.extend([("limited by", Left), ("blocks", Right)]);
+    let mut table = Table::new(&columns);
+    for f in &s.budgets {
+        for r in &f.rows {
+            let mut row =
+                vec![format!("`{}`", f.workload), format!("`{}`", r.model), r.workers.to_string()];
+            row.extend(budget_parts(&r.parts).map(|(_, _, v)| format!("{v:.2}")));
+            row.extend([limit(Verdict::Unknown, &r.limited_by), r.blocks.to_string()]);
+            table.rows.push(row);
+        }
+    }
+    table
+}
+
+/// Events a second, a column a metric.
+pub(crate) fn counters(s: &Summary) -> Table {
+    let mut columns = vec![("workload", Left), ("model", Left), ("N", Right)];
+    columns.extend(s.counters.metrics.iter().map(|m| (m.as_str(), Right)));
+    let mut table = Table::new(&columns);
+    for r in &s.counters.rows {
+        let mut row =
+            vec![format!("`{}`", r.workload), format!("`{}`", r.model), r.workers.to_string()];
+        row.extend(r.cells.iter().map(|c| match c {
+            None => UNKNOWN.to_owned(),
+            Some(c) if c.multiplexed => format::count_estimate(&c.per_second) + " (scaled)",
+            Some(c) => format::count_estimate(&c.per_second),
+        }));
+        table.rows.push(row);
+    }
+    table
+}
+
+/// Metrics that could not be counted.
+pub(crate) fn absences(s: &Summary) -> Table {
+    let mut table =
+        Table::new(&[("metric", Left), ("source", Left), ("why absent", Left), ("remedy", Left)]);
+    let row = |a: &crate::summary::CounterAbsence| {
+        let remedy = a.remedy.as_ref().map_or_else(|| UNKNOWN.to_owned(), |r| format!("`{r}`"));
+        vec![format!("`{}`", a.id), a.source.clone(), a.reason.clone(), remedy]
+    };
+    table.rows = s.counters.absences.iter().map(row).collect();
+    table
+}
+
+/// Trials that failed, timed out or may not be used.
+pub(crate) fn failures(s: &Summary) -> Table {
+    let mut table = Table::new(&[
+        ("model", Left),
+        ("workload", Left),
+        ("N", Right),
+        ("arm", Left),
+        ("pass", Left),
+        ("how", Left),
+        ("reason", Left),
+        ("trials", Right),
+        ("first at", Left),
+    ]);
+    let row = |f: &crate::summary::Failure| {
+        vec![
+            format!("`{}`", f.model),
+            format!("`{}`", f.workload),
+            f.workers.to_string(),
+            f.arm.clone(),
+            f.pass.clone(),
+            format!("{}: {}", f.status.replace('_', " "), f.kind),
+            f.reason.clone(),
+            f.count.to_string(),
+            format!("trials.jsonl:{}", f.line),
+        ]
+    };
+    table.rows = s.coverage.failures.iter().map(row).collect();
+    table
+}
+
+/// What the budget, or an interruption, left out.
+pub(crate) fn not_run(s: &Summary) -> Table {
+    let mut table =
+        Table::new(&[("model", Left), ("workload", Left), ("trials", Right), ("not run", Left)]);
+    let row = |n: &crate::summary::NotRun| {
+        vec![
+            format!("`{}`", n.model),
+            format!("`{}`", n.workload),
+            n.count.to_string(),
+            format!("not run: {}", n.why),
+        ]
+    };
+    table.rows = s.coverage.not_run.iter().map(row).collect();
+    table
+}
+
+/// Usable trials with a flag.
+pub(crate) fn flags(s: &Summary) -> Table {
+    let mut table = Table::new(&[
+        ("flag", Left),
+        ("model", Left),
+        ("workload", Left),
+        ("pass", Left),
+        ("trials", Right),
+    ]);
+    let row = |f: &crate::summary::Flagged| {
+        vec![
+            format!("`{}`", f.flag),
+            format!("`{}`", f.model),
+            format!("`{}`", f.workload),
+            f.pass.clone(),
+            f.count.to_string(),
+        ]
+    };
+    table.rows = s.coverage.flags.iter().map(row).collect();
+    table
+}
+
+/// The machine's state with advice.
+pub(crate) fn state(s: &Summary) -> Table {
+    let mut table = Table::new(&[("item", Left), ("value", Left), ("advice", Left)]);
+    for item in &s.run.state.items {
+        let value = match (&item.value, &item.absent) {
+            (Some(v), _) => v.clone(),
+            (None, Some(a)) => format!("unknown: {}", a.reason),
+            (None, None) => UNKNOWN.to_owned(),
+        };
+        let remedy = item.absent.as_ref().and_then(|a| a.remedy.clone());
+        let advice = item.advice.clone().or(remedy).unwrap_or_default();
+        table.rows.push(vec![format!("`{}`", item.id), value, advice]);
+    }
+    table
+}
+
+/// Receipts of the runtimes.
+pub(crate) fn runtimes(s: &Summary) -> Table {
+    let mut table = Table::new(&[
+        ("runtime", Left),
+        ("version", Left),
+        ("global lock", Left),
+        ("binary", Left),
+        ("hash", Left),
+        ("it also said", Left),
+    ]);
+    for r in &s.run.runtimes {
+        let lock = match r.gil {
+            Some(true) => "on",
+            Some(false) => "off",
+            None => "has none",
+        };
+        let details: Vec<String> = r.details.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        table.rows.push(vec![
+            format!("`{}`", r.id),
+            r.version.clone(),
+            lock.to_owned(),
+            format!("`{}`", r.path),
+            r.hash.as_ref().map_or_else(|| UNKNOWN.to_owned(), |h| format!("`{h}`")),
+            details.join(", "),
+        ]);
+    }
+    table
+}

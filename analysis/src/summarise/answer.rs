@@ -1,0 +1,208 @@
+//! The answer: one row a model, and one sentence that sums them up. Decides nothing: the verdicts
+//! come from `amdahl_stats`.
+
+use amdahl_schema::AbsentModel;
+use amdahl_stats::{IoVerdict, Judgement, ParallelismRow, Verdict};
+
+use crate::model::{ModelName, Sharing};
+use crate::summary::{Answer, AnswerState, Coverage, Estimate, IoAnswer, RunFacts};
+
+/// The workload whose verdict is the model's.
+const DECIDING: &str = "cpu";
+/// Models named in one clause of the sentence; the table names all.
+const NAMED_MAX: usize = 4;
+
+/// One row a model in the order given; every model keeps its row.
+pub(super) fn answers(
+    models: &[String],
+    judgement: &Judgement,
+    absent: &[AbsentModel],
+    coverage: &Coverage,
+) -> Vec<Answer> {
+    models
+        .iter()
+        .map(|model| Answer {
+            model: model.clone(),
+            state: state(model, judgement, absent, coverage),
+            io: io(model, judgement),
+        })
+        .collect()
+}
+
+/// The answer in one sentence, threads of one process first.
+pub(super) fn headline(run: &RunFacts, answers: &[Answer]) -> String {
+    let mut clauses = Vec::new();
+    for (sharing, subject) in [
+        (Sharing::Threads, "threads of one process"),
+        (Sharing::Processes, "processes"),
+        (Sharing::Other, "other models"),
+    ] {
+        let group: Vec<&Answer> = answers
+            .iter()
+            .filter(|a| ModelName::parse(&a.model).sharing() == sharing)
+            .filter(|a| matches!(a.state, AnswerState::Judged { .. }))
+            .collect();
+        if !group.is_empty() {
+            clauses.push(format!("{subject} {}", by_verdict(&group)));
+        }
+    }
+    clauses.extend(io_clause(answers));
+    let cpus = run.host.cpus_available;
+    let note = run.cpus_note.as_ref().map_or_else(String::new, |n| format!(" ({n})"));
+    let plural = if cpus == 1 { "" } else { "s" };
+    if clauses.is_empty() {
+        return format!(
+            "With {cpus} CPU{plural} available{note}, nothing can be said: no CPU-bound workload was \
+             measured."
+        );
+    }
+    format!("With {cpus} CPU{plural} available{note}, {}.", clauses.join("; "))
+}
+
+fn state(
+    model: &str,
+    judgement: &Judgement,
+    absent: &[AbsentModel],
+    coverage: &Coverage,
+) -> AnswerState {
+    let rows = judgement.parallelism.iter().filter(|r| r.model == model);
+    let mut rows = rows.filter(|r| r.workload.split(' ').next() == Some(DECIDING));
+    if let Some(row) = rows.find(|r| r.decisive) {
+        return judged(row, coverage);
+    }
+    if let Some(a) = absent.iter().find(|a| a.model == model) {
+        return AnswerState::Absent(a.why.clone());
+    }
+    match coverage.not_run.iter().find(|n| n.model == model) {
+        Some(n) if judgement.io_overlap.iter().all(|r| r.model != model) => {
+            AnswerState::NotRun { why: n.why.clone() }
+        }
+        _ => AnswerState::NotAsked,
+    }
+}
+
+fn judged(row: &ParallelismRow, coverage: &Coverage) -> AnswerState {
+    let not_run =
+        coverage.not_run.iter().find(|n| n.model == row.model && n.workload == row.workload);
+    if let (0, 0, Some(n)) = (row.blocks, row.dropped, not_run) {
+        return AnswerState::NotRun { why: n.why.clone() };
+    }
+    AnswerState::Judged {
+        verdict: row.verdict,
+        workers: row.workers,
+        speedup: row.speedup.map(Estimate::from),
+        ceiling_share: row.ceiling_share.map(Estimate::from),
+        effective_cpus: row.effective_cpus.map(Estimate::from),
+        limited_by: row.limited_by.clone(),
+        why: (row.verdict == Verdict::Unknown).then(|| row.reasons.first().cloned()).flatten(),
+    }
+}
+
+/// The largest N of each I/O-bound workload.
+fn io(model: &str, judgement: &Judgement) -> Vec<IoAnswer> {
+    let mut answers: Vec<IoAnswer> = Vec::new();
+    for row in judgement.io_overlap.iter().filter(|r| r.model == model) {
+        let answer = IoAnswer {
+            workload: row.workload.clone(),
+            workers: row.workers,
+            verdict: row.verdict,
+            ratio: row.throughput_ratio.map(Estimate::from),
+            why: (row.verdict == IoVerdict::Unknown).then(|| row.reasons.first().cloned()).flatten(),
+        };
+        match answers.iter_mut().find(|a| a.workload == row.workload) {
+            Some(a) if row.blocks > 0 || a.ratio.is_none() => *a = answer,
+            Some(_) => {}
+            None => answers.push(answer),
+        }
+    }
+    answers
+}
+
+fn by_verdict(group: &[&Answer]) -> String {
+    let phrases = [
+        (Verdict::Parallel, "run in parallel with"),
+        (Verdict::Partly, "run partly in parallel with"),
+        (Verdict::Serial, "run one at a time with"),
+        (Verdict::Unknown, "could not be decided for"),
+    ];
+    let clause = |(verdict, phrase): (Verdict, &str)| {
+        let of = |a: &&&Answer| matches!(a.state, AnswerState::Judged { verdict: v, .. } if v == verdict);
+        let members: Vec<&Answer> = group.iter().filter(of).copied().collect();
+        (!members.is_empty())
+            .then(|| format!("{phrase} {} ({})", names(&members), evidence(&members)))
+    };
+    let clauses: Vec<String> = phrases.into_iter().filter_map(clause).collect();
+    clauses.join(", and ")
+}
+
+fn names(members: &[&Answer]) -> String {
+    let shown: Vec<&str> = members.iter().take(NAMED_MAX).map(|a| a.model.as_str()).collect();
+    match members.len() - shown.len() {
+        0 => match shown.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, head)) => format!("{} and {last}", head.join(", ")),
+            None => String::new(),
+        },
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// The speed-up of one model with its interval, the range of several, or why nothing was decided.
+fn evidence(members: &[&Answer]) -> String {
+    let mut speedups: Vec<(Estimate, u32)> = Vec::new();
+    let mut limits: Vec<&str> = Vec::new();
+    let mut whys: Vec<&str> = Vec::new();
+    for a in members {
+        if let AnswerState::Judged { speedup, workers, limited_by, why, verdict, .. } = &a.state {
+            speedups.extend(speedup.map(|s| (s, *workers)));
+            limits.extend((*verdict != Verdict::Parallel).then_some(limited_by.as_str()));
+            whys.extend(why.as_deref());
+        }
+    }
+    limits.dedup();
+    whys.dedup();
+    if let Some(why) = whys.first() {
+        let more = if whys.len() > 1 { "; the table gives the other reasons" } else { "" };
+        return format!("{why}{more}");
+    }
+    let limited = match limits[..] {
+        [one] if one != "nothing" => format!(", limited by {}", one.replace('_', " ")),
+        _ => String::new(),
+    };
+    speedup_words(&speedups) + &limited
+}
+
+fn speedup_words(speedups: &[(Estimate, u32)]) -> String {
+    match speedups {
+        [] => "no speed-up known".to_owned(),
+        [(s, n)] => match s.ci95 {
+            Some((lo, hi)) => {
+                format!("speed-up {:.2}, 95 % interval {lo:.2} to {hi:.2}, at N = {n}", s.value)
+            }
+            None => format!("speed-up {:.2} at N = {n}, one block, so no interval", s.value),
+        },
+        _ => {
+            let lo = speedups.iter().map(|(s, _)| s.value).fold(f64::INFINITY, f64::min);
+            let hi = speedups.iter().map(|(s, _)| s.value).fold(0.0, f64::max);
+            format!("speed-ups {lo:.2} to {hi:.2}, each with its interval in the table")
+        }
+    }
+}
+
+fn io_clause(answers: &[Answer]) -> Option<String> {
+    let rows: Vec<&IoAnswer> =
+        answers.iter().flat_map(|a| &a.io).filter(|a| a.verdict != IoVerdict::Unknown).collect();
+    let overlapping = rows.iter().filter(|a| a.verdict == IoVerdict::Overlaps).count();
+    if rows.is_empty() {
+        return None;
+    }
+    let mut workloads: Vec<&str> = rows.iter().map(|a| a.workload.as_str()).collect();
+    workloads.sort_unstable();
+    workloads.dedup();
+    let what = format!("I/O-bound work ({}) overlaps", workloads.join(", "));
+    Some(if overlapping == rows.len() {
+        format!("{what} wherever it was decided ({overlapping} of {})", rows.len())
+    } else {
+        format!("{what} in {overlapping} of the {} decided cases", rows.len())
+    })
+}

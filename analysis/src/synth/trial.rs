@@ -1,0 +1,268 @@
+//! One synthetic trial: windows, totals, carriers, histograms, spans and counters that agree with
+//! each other.
+
+use amdahl_schema::{
+    Absence, Arm, Carrier, Counter, CounterValue, Gates, Histogram, Outcome, Pass, PlannedBlock,
+    PlannedTrial, ProcDelta, Span, Stage, Trial, Window, WorkerTotal,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+
+use super::{Behaviour, Model, Noise, Spec};
+
+/// Length of a window.
+pub(super) const WINDOW_NS: u64 = 40_000_000;
+/// Windows of a trial.
+pub(super) const WINDOWS: u32 = 5;
+/// Time of one operation of `cpu` alone.
+const CPU_OP_NS: f64 = 100_000.0;
+/// Time of one operation of `sleep` or `pipe`.
+const IO_OP_NS: f64 = 1_060_000.0;
+/// CPU time of such an operation.
+const IO_CPU_NS: f64 = 20_000.0;
+/// After so long the lock changes hands.
+const SWITCH_NS: u64 = 5_000_000;
+/// Recorded operations of a timeline.
+const SPANS: usize = 256;
+
+/// What one worker does in a trial.
+struct Pace {
+    op_ns: f64,
+    cpu_share: f64,
+    delay_share: f64,
+}
+
+pub(super) fn make(
+    spec: &Spec,
+    model: &Model,
+    block: &PlannedBlock,
+    planned: &PlannedTrial,
+    order: u32,
+    noise: &mut Noise,
+) -> Trial {
+    let start_ns = 1_000_000_000_000 + planned.seq * 1_000_000_000;
+    let pace = pace(spec, model, &block.workload, planned, noise);
+    let mut trial = bare(block, planned, order, start_ns, model.gil);
+    for w in 0..planned.workers {
+        work(&mut trial, w, &pace, start_ns, noise);
+    }
+    trial.carriers = carriers(&trial, planned);
+    match planned.pass {
+        Pass::Throughput => {}
+        Pass::Latency => {
+            trial.timer_cost_ps = Some(41_000);
+            trial.histograms = histograms(&trial, model, &pace, planned, noise);
+            trial.spans = spans(model, &pace, planned, noise);
+        }
+        Pass::Counters => trial.counters = counters(&trial),
+    }
+    trial
+}
+
+fn pace(spec: &Spec, model: &Model, workload: &str, planned: &PlannedTrial, noise: &mut Noise) -> Pace {
+    let n = f64::from(planned.workers);
+    let wobble = noise.factor(0.01);
+    if workload != "cpu" {
+        let op_ns = IO_OP_NS * wobble;
+        return Pace { op_ns, cpu_share: IO_CPU_NS / op_ns, delay_share: 0.0 };
+    }
+    let at_once = match (model.behaviour, planned.arm) {
+        (Behaviour::OneAtATime, Arm::Model) => 1.0,
+        _ => f64::from(if spec.affinity == 0 { spec.cpus } else { spec.affinity }).min(n),
+    };
+    let share = at_once / n;
+    let queued = match (model.behaviour, planned.arm) {
+        (Behaviour::OneAtATime, Arm::Model) => 0.0,
+        _ => 1.0 - share,
+    };
+    Pace { op_ns: CPU_OP_NS / share * wobble, cpu_share: share * 0.998, delay_share: queued }
+}
+
+/// A worker's windows and total: its operation k ends at its start + k times its pace.
+fn work(trial: &mut Trial, w: u32, pace: &Pace, start_ns: u64, noise: &mut Noise) {
+    let op = pace.op_ns * noise.factor(0.002);
+    let entered = start_ns + (noise.unit() * 50_000.0) as u64;
+    let boundary = |i: i64| (start_ns as i64 + (i + 1) * WINDOW_NS as i64) as u64;
+    let crossing = |at: u64| {
+        let k = ((at.saturating_sub(entered)) as f64 / op).ceil();
+        (k as u64, entered + (k * op) as u64)
+    };
+    let windows = i64::from(WINDOWS);
+    for i in -1..=windows {
+        let from = if i == -1 { (0, entered) } else { crossing(boundary(i)) };
+        let to = crossing(boundary(i + 1));
+        let span = (to.1 - from.1) as f64;
+        trial.windows.push(Window {
+            i: i as i32,
+            w,
+            tail: i == windows,
+            ops: to.0 - from.0,
+            check: (to.0 - from.0) % 2_147_483_647,
+            first_ns: Some(from.1),
+            last_ns: Some(to.1),
+            cpu_ns: Some((span * pace.cpu_share) as u64),
+            delay_ns: Some((span * pace.delay_share) as u64),
+            vcsw: Some(1),
+            ivcsw: Some(0),
+            idle_ns: None,
+            cpu: Some(w),
+        });
+    }
+    let end = crossing(boundary(windows + 1));
+    trial.totals.push(WorkerTotal {
+        w,
+        ops: end.0,
+        check: end.0 % 2_147_483_647,
+        started_ns: entered,
+        ended_ns: end.1,
+        entered_ns: None,
+    });
+}
+
+fn bare(
+    block: &PlannedBlock,
+    planned: &PlannedTrial,
+    order: u32,
+    start_ns: u64,
+    gil: Option<bool>,
+) -> Trial {
+    let wall_ns = WINDOW_NS * u64::from(WINDOWS + 2);
+    Trial {
+        seq: planned.seq,
+        block: block.block,
+        order,
+        model: block.model.clone(),
+        workload: block.workload.clone(),
+        workers: planned.workers,
+        arm: planned.arm,
+        pass: planned.pass,
+        counter_set: planned.counter_set,
+        stage: Stage::Measure,
+        params: block.params.clone(),
+        seed: planned.seed,
+        env_pad_bytes: planned.env_pad_bytes,
+        placement: planned.placement.clone(),
+        outcome: Outcome::ok(),
+        started_unix_ms: 1_767_323_045_000 + planned.seq * 1000,
+        trial_wall_ns: wall_ns + 30_000_000,
+        spawn_ns: Some(20_000_000),
+        setup_ns: Some(1_000_000),
+        start_ns: Some(start_ns),
+        window_ns: WINDOW_NS,
+        ramp_ns: WINDOW_NS,
+        tail_ns: WINDOW_NS,
+        windows_n: WINDOWS,
+        gil: gil.filter(|_| planned.arm == Arm::Model),
+        timer_cost_ps: None,
+        timer: Some("tsc".to_owned()),
+        windows: Vec::new(),
+        totals: Vec::new(),
+        carriers: Vec::new(),
+        counters: Vec::new(),
+        histograms: Vec::new(),
+        spans: Vec::new(),
+        gates: Gates {
+            wall_ns,
+            cpus: 2,
+            busy_ticks: Some(wall_ns / 10_000_000),
+            steal_ticks: Some(0),
+            own_ns: Some(wall_ns),
+            throttled_ns: Some(0),
+            freq_khz: None,
+        },
+        flags: Vec::new(),
+    }
+}
+
+fn carriers(trial: &Trial, planned: &PlannedTrial) -> Vec<Carrier> {
+    let of = |w: u32| {
+        let cpu_ns = trial.windows.iter().filter(|x| x.w == w).filter_map(|x| x.cpu_ns).sum();
+        Carrier {
+            tid: 1000 + w,
+            w: Some(w),
+            pinned: planned.placement.cpus.get(w as usize).copied(),
+            proc: ProcDelta { cpu_ns: Some(cpu_ns), vcsw: Some(7), ..ProcDelta::default() },
+            windows: Vec::new(),
+        }
+    };
+    (0..planned.workers).map(of).collect()
+}
+
+fn takes_turns(model: &Model, planned: &PlannedTrial) -> bool {
+    model.behaviour == Behaviour::OneAtATime && planned.arm == Arm::Model && planned.workers > 1
+}
+
+fn histograms(
+    trial: &Trial,
+    model: &Model,
+    pace: &Pace,
+    planned: &PlannedTrial,
+    noise: &mut Noise,
+) -> Vec<Histogram> {
+    let turns = takes_turns(model, planned) && trial.workload == "cpu";
+    let base = if turns { CPU_OP_NS } else { pace.op_ns };
+    let of = |w: u32| {
+        let n = trial.windows.iter().filter(|x| x.w == w && x.i >= 0 && !x.tail).map(|x| x.ops).sum();
+        let mut h = hdrhistogram::Histogram::<u64>::new(3).expect("three digits are allowed");
+        let (mut min, mut max, mut sum) = (u64::MAX, 0, 0);
+        for k in 0..n {
+            let mut ns = base * (1.0 + 0.02 * noise.unit().powi(3) * 10.0);
+            if turns && k % 50 == 0 {
+                ns += (SWITCH_NS * u64::from(planned.workers - 1)) as f64 * noise.factor(0.02);
+            }
+            let v = ns as u64;
+            h.record(v).expect("the histogram resizes itself");
+            (min, max, sum) = (min.min(v), max.max(v), sum + v);
+        }
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&h, &mut bytes).expect("writes into memory");
+        let (name, unit) = ("op".to_owned(), "ns".to_owned());
+        Histogram { name, unit, i: None, w: Some(w), n, min, max, sum, hdr: STANDARD.encode(bytes) }
+    };
+    (0..planned.workers).map(of).collect()
+}
+
+fn spans(model: &Model, pace: &Pace, planned: &PlannedTrial, noise: &mut Noise) -> Vec<Span> {
+    let turns = takes_turns(model, planned) && pace.op_ns < IO_OP_NS / 2.0;
+    let n = u64::from(planned.workers);
+    let of = |w: u32| {
+        let mut t = (noise.unit() * 1000.0) as u64;
+        let mut t_ns = Vec::with_capacity(SPANS);
+        while t_ns.len() < SPANS {
+            t += (if turns { CPU_OP_NS } else { pace.op_ns } * noise.factor(0.02)) as u64;
+            if turns && (t / SWITCH_NS) % n != u64::from(w) {
+                t = (t / SWITCH_NS + 1) * SWITCH_NS;
+                continue;
+            }
+            t_ns.push(t);
+        }
+        Span { w, t_ns }
+    };
+    (0..planned.workers).map(of).collect()
+}
+
+fn counters(trial: &Trial) -> Vec<Counter> {
+    let value = |id: &str, source: &str, count: u64| Counter {
+        id: id.to_owned(),
+        source: source.to_owned(),
+        set: 0,
+        value: Some(CounterValue { count, enabled_ns: None, running_ns: None }),
+        absent: None,
+    };
+    let cpu = trial.carriers.iter().filter_map(|c| c.proc.cpu_ns).sum();
+    vec![
+        value("task_clock", "perf", cpu),
+        value("context_switches", "proc", trial.carriers.iter().filter_map(|c| c.proc.vcsw).sum()),
+        Counter {
+            id: "instructions".to_owned(),
+            source: "perf".to_owned(),
+            set: 1,
+            value: None,
+            absent: Some(Absence {
+                reason: "ENOENT: no PMU in this guest".to_owned(),
+                remedy: Some("run on bare metal, or give the guest a vPMU".to_owned()),
+            }),
+        },
+    ]
+}

@@ -1,0 +1,2 @@
+//! Integration tests of the reports, one binary.
+fn main() {}
