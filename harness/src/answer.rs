@@ -79,15 +79,24 @@ pub fn json(judgement: &Judgement) -> serde_json::Value {
 /// The answer table: a row a model, in the order of the plan, absent ones last.
 pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
     let mut rows = vec![
-        ["model", "CPU-bound", "N", "speed-up", "of ceiling", "CPUs used", "limited by", "I/O overlaps"]
-            .map(str::to_owned),
+        [
+            "model",
+            "CPU-bound",
+            "N",
+            "speed-up",
+            "of ceiling",
+            "CPUs used",
+            "limited by",
+            "I/O overlaps",
+        ]
+        .map(str::to_owned),
     ];
     let mut notes = Vec::new();
-    for model in models(judgement) {
-        let cpu = judgement.parallelism.iter().find(|r| r.model == model && r.decisive);
+    for model in &header.plan.models {
+        let cpu = judgement.parallelism.iter().find(|r| r.model == *model && r.decisive);
         rows.push(row(model, cpu, &io_text(judgement, model)));
         let unknown = cpu.filter(|r| r.verdict == Verdict::Unknown);
-        notes.extend(unknown.map(|r| format!("{model}: {}", r.reasons.join("; "))));
+        notes.extend(unknown.map(|r| format!("{model}: {}", first_reasons(&r.reasons))));
     }
     for absent in &header.absent {
         let mut cells = row(&absent.model, None, "-");
@@ -103,15 +112,11 @@ pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
     text
 }
 
-fn models(judgement: &Judgement) -> Vec<&str> {
-    let cpu = judgement.parallelism.iter().map(|r| r.model.as_str());
-    let mut models: Vec<&str> = Vec::new();
-    for model in cpu.chain(judgement.io_overlap.iter().map(|r| r.model.as_str())) {
-        if !models.contains(&model) {
-            models.push(model);
-        }
-    }
-    models
+/// Enough for a terminal; all of them are in the JSON and in the report.
+fn first_reasons(reasons: &[String]) -> String {
+    let more = reasons.len().saturating_sub(2);
+    let text = reasons.iter().take(2).cloned().collect::<Vec<_>>().join("; ");
+    if more > 0 { format!("{text}; and {more} more") } else { text }
 }
 
 fn row(model: &str, cpu: Option<&ParallelismRow>, io: &str) -> [String; 8] {
@@ -126,16 +131,14 @@ fn row(model: &str, cpu: Option<&ParallelismRow>, io: &str) -> [String; 8] {
         interval_text(r.speedup),
         interval_text(r.ceiling_share),
         interval_text(r.effective_cpus),
-        r.limited_by.clone(),
+        if r.speedup.is_some() { r.limited_by.clone() } else { dash() },
         io.to_owned(),
     ]
 }
 
 fn interval_text(interval: Option<Interval>) -> String {
-    interval.map_or_else(
-        || "-".to_owned(),
-        |i| format!("{:.2} [{:.2}, {:.2}]", i.estimate, i.lo, i.hi),
-    )
+    interval
+        .map_or_else(|| "-".to_owned(), |i| format!("{:.2} [{:.2}, {:.2}]", i.estimate, i.lo, i.hi))
 }
 
 /// The largest N of `sleep`, else of any other I/O-bound workload.
@@ -148,9 +151,11 @@ fn io_text(judgement: &Judgement, model: &str) -> String {
             let word = match r.verdict {
                 IoVerdict::Overlaps => "yes",
                 IoVerdict::DoesNot => "no",
+                IoVerdict::Unknown if r.blocks == 0 => "not measured",
                 IoVerdict::Unknown => "unknown",
             };
-            let ratio = r.throughput_ratio.map(|i| format!(", x{:.1} at {}", i.estimate, r.workers));
+            let ratio =
+                r.throughput_ratio.map(|i| format!(", x{:.1} at {}", i.estimate, r.workers));
             format!("{word}{}", ratio.unwrap_or_default())
         },
     )

@@ -22,7 +22,7 @@ pub enum Verb {
     /// Models x workloads: available, or why not.
     List(ListArgs),
     /// Measure, record, print the answer.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Does a worker keep the protocol and do the work?
     Conform(ConformArgs),
     /// Draw recorded runs: Markdown, SVG, CSV, verdicts (done by amdahl-analysis).

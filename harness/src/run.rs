@@ -138,6 +138,7 @@ mod tests {
                 .collect(),
         });
         Plan {
+            models: Vec::new(),
             profile: "test".to_owned(),
             seed: 0,
             budget_ms: budget_s.map(|s| s * 1000),

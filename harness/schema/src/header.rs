@@ -53,6 +53,9 @@ pub struct Plan {
     pub budget_ms: Option<u64>,
     /// `cores`, `spread`, `smt` or `none`.
     pub placement: String,
+    /// Models in the order of the tables.
+    #[serde(default)]
+    pub models: Vec<String>,
     /// Predicted time of all blocks.
     pub predicted_ms: u64,
     /// Blocks in the order of execution.

@@ -49,13 +49,14 @@ pub fn run(args: &ConformArgs) -> anyhow::Result<ExitCode> {
                 || args.models.iter().any(|p| glob_match(p, &model))
                 || args.models.is_empty() && is_own(args, &found.runtime.id);
             if asked {
-                let checks = check_model(&stage, found, &model, topo.place(Policy::Cores, 2));
+                let checks = check_model(&stage, found, &model, topo.place(Policy::None, 2));
                 results.push((model, checks));
             }
         }
     }
     // A worker that never said hello is not in `found`; if it was named, that is the failure.
-    for absent in found.absent.iter().filter(|a| is_own(args, a.model.trim_end_matches("/threads"))) {
+    for absent in found.absent.iter().filter(|a| is_own(args, a.model.trim_end_matches("/threads")))
+    {
         let check = Check { name: "hello".to_owned(), why: Some(absent.why.reason.clone()) };
         results.push((absent.model.clone(), vec![check]));
     }
@@ -75,7 +76,11 @@ fn report(args: &ConformArgs, results: &[(String, Vec<Check>)]) -> anyhow::Resul
         let bad: Vec<&Check> = checks.iter().filter(|c| c.why.is_some()).collect();
         failed += bad.len();
         let word = if bad.is_empty() { "conforms" } else { "FAILS" };
-        text.push_str(&format!("{model}: {word}, {} of {} checks\n", checks.len() - bad.len(), checks.len()));
+        text.push_str(&format!(
+            "{model}: {word}, {} of {} checks\n",
+            checks.len() - bad.len(),
+            checks.len()
+        ));
         for check in bad {
             text.push_str(&format!("  {}: {}\n", check.name, check.why.as_deref().unwrap_or("")));
         }

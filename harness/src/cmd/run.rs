@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use amdahl_schema::{
-    AbsentModel, Outcome, Plan, PlannedBlock, PlannedTrial, RunHeader, SCHEMA_VERSION, Status, Tool,
-    Trial, read_run,
+    AbsentModel, Outcome, Plan, PlannedBlock, PlannedTrial, RunHeader, SCHEMA_VERSION, Status,
+    Tool, Trial, read_run,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -33,7 +33,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let found = super::find(&args.worker)?;
     let host = host::read(&roots, &topo);
     let context = Context::read(&roots, host.hypervisor.as_deref());
-    let events = args.events.iter().map(|e| e.parse::<RawEvent>()).collect::<Result<Vec<_>, _>>()?;
+    let events =
+        args.events.iter().map(|e| e.parse::<RawEvent>()).collect::<Result<Vec<_>, _>>()?;
     let sets = match args.counters {
         CountersArg::Auto => plan_sets(&Kernel, &context, &events),
         CountersArg::None => Vec::new(),
@@ -51,7 +52,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             counts: &topo.worker_counts(None),
             cpus: topo.cpus_available,
             place: &|n| topo.place(policy, n),
-            counter_sets: sets.len() as u32,
+            counter_sets: &sets.iter().map(|s| s.index).collect::<Vec<_>>(),
         };
         let seed = args.seed.unwrap_or_else(random_seed);
         let plan = plan(&spec, &site, seed)?;
@@ -103,6 +104,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     carry_out(&header.plan, &done, &mut bench)?;
     bench.recorder.sync()?;
     bench.bar.finish_and_clear();
+    point_latest(bench.recorder.dir());
     conclude(args, bench.recorder.dir(), topo.note.clone())
 }
 
@@ -115,11 +117,17 @@ fn conclude(args: &RunArgs, dir: &Path, note: Option<String>) -> anyhow::Result<
     let mut text = answer::table(&run.header, &judgement);
     let bad = count(Status::Failed) + count(Status::TimedOut) + count(Status::Invalid);
     if bad > 0 {
-        text.push_str(&format!("  {bad} of {} trials failed; each is recorded with its reason:\n", trials.len()));
+        text.push_str(&format!(
+            "  {bad} of {} trials failed; each is recorded with its reason:\n",
+            trials.len()
+        ));
         text.push_str(&failures(&trials));
     }
     if count(Status::NotRun) > 0 {
-        text.push_str(&format!("  {} trials not run: budget (raise it with --budget)\n", count(Status::NotRun)));
+        text.push_str(&format!(
+            "  {} trials not run: budget (raise it with --budget)\n",
+            count(Status::NotRun)
+        ));
     }
     let shown = tilde(dir);
     text.push_str(&format!("run: {shown}   draw it: amdahl report {shown}\n"));
@@ -127,6 +135,19 @@ fn conclude(args: &RunArgs, dir: &Path, note: Option<String>) -> anyhow::Result<
     json["run"] = json!(dir.display().to_string());
     super::emit(&args.json, &json, &text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// `latest` beside the run's directory; a convenience, so a file system without links is no error.
+fn point_latest(dir: &Path) {
+    let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else { return };
+    let (link, new) = (parent.join("latest"), parent.join(".latest-new"));
+    if link.symlink_metadata().is_ok_and(|m| !m.is_symlink()) {
+        return;
+    }
+    let _ = std::fs::remove_file(&new);
+    if std::os::unix::fs::symlink(name, &new).is_ok() {
+        let _ = std::fs::rename(&new, &link);
+    }
 }
 
 /// The first of each reason, at most five.
@@ -277,7 +298,8 @@ fn dry_run(
     let trials: usize = plan.blocks.iter().map(|b| b.trials.len()).sum();
     let seconds = |d: Duration| format!("{:.1} s", d.as_secs_f64());
     let total = Duration::from_millis(plan.predicted_ms);
-    let mut text = format!("{} blocks, {trials} trials, about {}", plan.blocks.len(), seconds(total));
+    let mut text =
+        format!("{} blocks, {trials} trials, about {}", plan.blocks.len(), seconds(total));
     if let Some(budget) = plan.budget_ms {
         text.push_str(&format!(", budget {}", seconds(Duration::from_millis(budget))));
     }
@@ -297,7 +319,8 @@ fn dry_run(
             seconds(*time)
         ));
     }
-    let json = json!({"schema": 1, "predicted_ms": plan.predicted_ms, "trials": trials, "plan": plan});
+    let json =
+        json!({"schema": 1, "predicted_ms": plan.predicted_ms, "trials": trials, "plan": plan});
     super::emit(&args.json, &json, &text)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -329,7 +352,10 @@ impl Bench for Live<'_> {
             trial
         };
         let Some(found) = self.found.of(&block.model) else {
-            return refuse("unsupported", "this model is not here any more; see `amdahl list`".to_owned());
+            return refuse(
+                "unsupported",
+                "this model is not here any more; see `amdahl list`".to_owned(),
+            );
         };
         if let Some(limit) = self.files
             && files_needed(planned) > limit

@@ -35,7 +35,9 @@ pub(super) fn clock(stage: &Stage<'_>, found: &Found) -> Checked {
             return Err(format!("ping {n} was answered with {pong}"));
         }
         if !(sent..=received).contains(&now) {
-            return Err(format!("now_ns={now} is not between {sent} and {received}: not CLOCK_MONOTONIC"));
+            return Err(format!(
+                "now_ns={now} is not between {sent} and {received}: not CLOCK_MONOTONIC"
+            ));
         }
     }
     ended_well(link)
@@ -43,7 +45,11 @@ pub(super) fn clock(stage: &Stage<'_>, found: &Found) -> Checked {
 
 fn ended_well(mut link: Box<dyn Link>) -> Checked {
     let exit = link.finish(false);
-    if exit.code == Some(0) && exit.leftover == 0 { Ok(()) } else { Err(format!("it ended with {exit:?}")) }
+    if exit.code == Some(0) && exit.leftover == 0 {
+        Ok(())
+    } else {
+        Err(format!("it ended with {exit:?}"))
+    }
 }
 
 /// The end of stdin, without `quit`, is the same as `quit`.
@@ -62,7 +68,8 @@ pub(super) fn unknown_key(stage: &Stage<'_>, found: &Found, mechanism: &str) -> 
 
 fn prepare(id: u32, found: &Found, mechanism: &str) -> Line {
     let offers = |w: &str| found.hello.workloads.iter().any(|o| o == w);
-    let workload = if offers("cpu") { "cpu" } else { found.hello.workloads.first().map_or("cpu", |w| w) };
+    let workload =
+        if offers("cpu") { "cpu" } else { found.hello.workloads.first().map_or("cpu", |w| w) };
     let line = Line::new("prepare").with("id", id).with("workload", workload);
     line.with("mechanism", mechanism).with("workers", 2).with("seed", id)
 }
@@ -70,7 +77,9 @@ fn prepare(id: u32, found: &Found, mechanism: &str) -> Line {
 fn refused(line: Result<Line, LinkError>, what: &str) -> Checked {
     match line {
         Ok(line) if line.verb == "error" && line.opt("kind") == Some("unsupported") => Ok(()),
-        Ok(line) => Err(format!("{what} was answered with {line}, `error kind=unsupported` expected")),
+        Ok(line) => {
+            Err(format!("{what} was answered with {line}, `error kind=unsupported` expected"))
+        }
         Err(e) => Err(text(e)),
     }
 }
@@ -131,12 +140,20 @@ pub(super) fn alternate(stage: &Stage<'_>, found: &Found, mechanism: &str) -> Ch
         }
     }
     if slots != [2; ORDER.len()] {
-        return Err(format!("window 0 came from {slots:?} workers in the slots, 2 expected in each"));
+        return Err(format!(
+            "window 0 came from {slots:?} workers in the slots, 2 expected in each"
+        ));
     }
     ended_well(link)
 }
 
-fn slot_of(line: &Line, ids: &[u32; 2], order: &str, start: u64, slot_ns: u64) -> Result<usize, String> {
+fn slot_of(
+    line: &Line,
+    ids: &[u32; 2],
+    order: &str,
+    start: u64,
+    slot_ns: u64,
+) -> Result<usize, String> {
     let number = |key| line.num::<u64>(key).map_err(|e| e.to_string());
     let slot = number("slot")? as usize;
     let cell = order.as_bytes().get(slot).map(|b| ids[usize::from(b - b'0')]);
@@ -146,7 +163,9 @@ fn slot_of(line: &Line, ids: &[u32; 2], order: &str, start: u64, slot_ns: u64) -
     let begin = start + slot_ns * slot as u64;
     let first: Option<u64> = line.opt_num("first_ns").map_err(|e| e.to_string())?;
     match first {
-        Some(t) if t < begin => Err(format!("an operation before its slot began at {begin}: {line}")),
+        Some(t) if t < begin => {
+            Err(format!("an operation before its slot began at {begin}: {line}"))
+        }
         _ => Ok(slot),
     }
 }
@@ -159,7 +178,11 @@ fn proven(line: &Line, i: i32, params: &BTreeMap<String, String>) -> Checked {
         Some(golden) if i == -1 => {
             let (ops, check) = (number("ops")?, number("check")?);
             let expected = golden.check(0, ops);
-            if check == expected { Ok(()) } else { Err(format!("check {expected} expected: {line}")) }
+            if check == expected {
+                Ok(())
+            } else {
+                Err(format!("check {expected} expected: {line}"))
+            }
         }
         _ => Ok(()),
     }

@@ -48,8 +48,8 @@ pub struct Site<'a> {
     pub cpus: u32,
     /// Puts n carriers on CPUs.
     pub place: &'a dyn Fn(u32) -> Placement,
-    /// Sets of counters; 0 is no counters pass.
-    pub counter_sets: u32,
+    /// Sets of counters, by number; none is no counters pass.
+    pub counter_sets: &'a [u32],
 }
 
 /// Workloads that wait rather than compute; judged by overlap, without a ceiling.
@@ -78,8 +78,12 @@ pub fn plan(spec: &Spec, site: &Site<'_>, seed: u64) -> Result<Plan, Unable> {
         }
     }
     let info = |id: &str| site.models.iter().find(|m| m.id == id).expect("planned from this list");
-    let predicted = blocks.iter().map(|b| block_cost(b, info(&b.model), site.cpus).as_millis() as u64).sum();
+    let predicted =
+        blocks.iter().map(|b| block_cost(b, info(&b.model), site.cpus).as_millis() as u64).sum();
+    let planned = |m: &&ModelInfo| blocks.iter().any(|b| b.model == m.id);
+    let models = site.models.iter().filter(planned).map(|m| m.id.clone()).collect();
     Ok(Plan {
+        models,
         profile: spec.name.clone(),
         seed,
         budget_ms: spec.budget.map(|b| b.as_millis() as u64),
@@ -90,10 +94,7 @@ pub fn plan(spec: &Spec, site: &Site<'_>, seed: u64) -> Result<Plan, Unable> {
 }
 
 /// Models x workloads that the patterns name; a pattern that names nothing is an error.
-fn selected<'a>(
-    spec: &Spec,
-    site: &Site<'a>,
-) -> Result<Vec<(&'a ModelInfo, String)>, Unable> {
+fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, String)>, Unable> {
     let ids: Vec<&str> = site.models.iter().map(|m| m.id.as_str()).collect();
     for pattern in &spec.models {
         if ids.iter().any(|id| glob_match(pattern, id)) {
@@ -175,7 +176,8 @@ fn add_blocks(
     }
     add(0, spec.latency_blocks, Kind::Passes, timed);
     if !io_bound(workload) && workload != "noop" {
-        let sets = (0..site.counter_sets).map(|s| one(largest, Arm::Model, Pass::Counters, s));
+        let sets = site.counter_sets.iter();
+        let sets = sets.map(|set| one(largest, Arm::Model, Pass::Counters, *set));
         add(0, spec.counter_blocks, Kind::Passes, sets.collect());
     }
 }
@@ -199,9 +201,7 @@ fn counts(spec: &Spec, site: &Site<'_>, workload: &str) -> (Vec<u32>, Vec<u32>) 
     let ends = with_one(&[decisive]);
     let others = match spec.counts {
         Counts::Ends => Vec::new(),
-        Counts::All => {
-            site.counts.iter().copied().filter(|n| *n > 1 && *n != decisive).collect()
-        }
+        Counts::All => site.counts.iter().copied().filter(|n| *n > 1 && *n != decisive).collect(),
     };
     (ends, others)
 }

@@ -96,7 +96,8 @@ impl Spec {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|e| Unable(format!("{shown}: {e}; see harness/plans for examples")))?;
-        let name = path.file_stem().map_or_else(|| shown.clone(), |s| s.to_string_lossy().into_owned());
+        let name =
+            path.file_stem().map_or_else(|| shown.clone(), |s| s.to_string_lossy().into_owned());
         Self::from_text(&name, &text, &shown)
     }
 
@@ -203,7 +204,8 @@ pub fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Stri
     let mut scored: Vec<(f64, &str)> =
         names.into_iter().map(|n| (strsim::jaro_winkler(text, n), n)).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    let close: Vec<&str> = scored.iter().filter(|(s, _)| *s > 0.7).take(3).map(|(_, n)| *n).collect();
+    let close: Vec<&str> =
+        scored.iter().filter(|(s, _)| *s > 0.7).take(3).map(|(_, n)| *n).collect();
     if close.is_empty() { String::new() } else { format!("; did you mean {}?", close.join(", ")) }
 }
 

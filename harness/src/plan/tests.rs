@@ -36,7 +36,7 @@ fn with_site<R>(models: &[ModelInfo], cpus: u32, f: impl FnOnce(&Site<'_>) -> R)
     };
     let counts: Vec<u32> = (0..=cpus.ilog2() + 1).map(|k| 1 << k).collect();
     let absent = ["python3.7/threads".to_owned()];
-    f(&Site { models, absent: &absent, counts: &counts, cpus, place: &place, counter_sets: 1 })
+    f(&Site { models, absent: &absent, counts: &counts, cpus, place: &place, counter_sets: &[0] })
 }
 
 fn plan_of(profile: &str, cpus: u32, seed: u64) -> Plan {

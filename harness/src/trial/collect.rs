@@ -21,7 +21,7 @@ pub(crate) struct Ready {
 }
 
 /// Keys of `ready` that are not parameters.
-const READY_KEYS: [&str; 5] = ["id", "carriers", "map", "setup_ns", "op_ns"];
+const READY_KEYS: [&str; 6] = ["id", "carriers", "map", "setup_ns", "op_ns", "gil"];
 
 fn garbage(when: &str) -> impl Fn(WireError) -> Failure + '_ {
     move |source| Failure::Link(LinkError::Garbage { when: when.to_owned(), source })
@@ -34,7 +34,8 @@ pub(crate) fn ready(line: &Line, k: u32) -> Result<Ready, Failure> {
             .list("map")
             .iter()
             .map(|pair| {
-                let (w, tid) = pair.split_once(':').ok_or_else(|| line.wrong("`map` wants w:tid"))?;
+                let (w, tid) =
+                    pair.split_once(':').ok_or_else(|| line.wrong("`map` wants w:tid"))?;
                 let number = |t: &str| t.parse().map_err(|_| line.wrong("`map` wants numbers"));
                 Ok((number(w)?, number(tid)?))
             })
@@ -45,7 +46,13 @@ pub(crate) fn ready(line: &Line, k: u32) -> Result<Ready, Failure> {
             .map(|tid| {
                 let tid = tid.parse().map_err(|_| line.wrong("`carriers` wants thread ids"))?;
                 let w = map.iter().find(|(_, t)| *t == tid).map(|(w, _)| w + k);
-                Ok(Carrier { tid, w, pinned: None, proc: ProcDelta::default(), windows: Vec::new() })
+                Ok(Carrier {
+                    tid,
+                    w,
+                    pinned: None,
+                    proc: ProcDelta::default(),
+                    windows: Vec::new(),
+                })
             })
             .collect::<Result<Vec<_>, WireError>>()?;
         carriers.sort_by_key(|c| c.w);
@@ -75,9 +82,14 @@ pub(crate) fn figures(
             "carrier" => carrier(&line, trial).map_err(garbage(when))?,
             "hist" => trial.histograms.push(histogram(&line, k).map_err(garbage(when))?),
             "span" => trial.spans.push(span(&line, k).map_err(garbage(when))?),
-            "done" => return complete(trial, k).map_err(|what| {
-                Failure::Link(LinkError::Garbage { when: when.to_owned(), source: line.wrong(what) })
-            }),
+            "done" => {
+                return complete(trial, k).map_err(|what| {
+                    Failure::Link(LinkError::Garbage {
+                        when: when.to_owned(),
+                        source: line.wrong(what),
+                    })
+                });
+            }
             _ => return Err(unexpected(&line, "done", when).into()),
         }
     }
@@ -145,7 +157,8 @@ fn histogram(line: &Line, k: u32) -> Result<Histogram, WireError> {
         .expect("the bounds are constants");
     let mut counted = 0;
     for pair in line.list("b") {
-        let parsed = pair.split_once(':').and_then(|(i, c)| Some((i.parse().ok()?, c.parse().ok()?)));
+        let parsed =
+            pair.split_once(':').and_then(|(i, c)| Some((i.parse().ok()?, c.parse().ok()?)));
         let (idx, count): (u64, u64) = parsed.ok_or_else(|| line.wrong("`b` wants idx:count"))?;
         if idx > bucket_index(1 << 60) {
             return Err(line.wrong(format!("bucket {idx} is out of range")));
@@ -157,11 +170,14 @@ fn histogram(line: &Line, k: u32) -> Result<Histogram, WireError> {
     if counted != n {
         return Err(line.wrong(format!("buckets hold {counted}, `n` says {n}")));
     }
-    if n > 0 && (bucket_index(min) != bucket_index(hdr.min()) || max < hdr.max() >> 1 || min > max) {
+    if n > 0 && (bucket_index(min) != bucket_index(hdr.min()) || max < hdr.max() >> 1 || min > max)
+    {
         return Err(line.wrong("`min` or `max` is not in the buckets"));
     }
     let mut bytes = Vec::new();
-    V2DeflateSerializer::new().serialize(&hdr, &mut bytes).map_err(|e| line.wrong(e.to_string()))?;
+    V2DeflateSerializer::new()
+        .serialize(&hdr, &mut bytes)
+        .map_err(|e| line.wrong(e.to_string()))?;
     Ok(Histogram {
         name: line.req("name")?.to_owned(),
         unit: line.req("unit")?.to_owned(),

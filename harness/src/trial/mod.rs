@@ -10,7 +10,9 @@ mod prove;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use amdahl_schema::{Arm, Carrier, Outcome, Pass, PlannedBlock, PlannedTrial, ProcDelta, Status, Trial};
+use amdahl_schema::{
+    Arm, Carrier, Outcome, Pass, PlannedBlock, PlannedTrial, ProcDelta, Status, Trial,
+};
 
 pub use outside::{CounterSession, Machine, Outside};
 
@@ -124,7 +126,9 @@ impl Stage<'_> {
                 ));
             }
             if result.is_ok() && exit.code != Some(0) {
-                trial.flags.push(format!("exit: the worker did its work, then ended with {exit:?}"));
+                trial
+                    .flags
+                    .push(format!("exit: the worker did its work, then ended with {exit:?}"));
             }
         }
         if let Some((peer, _dir)) = &mut cast.peer {
@@ -139,8 +143,8 @@ impl Stage<'_> {
         let carriers = self.prepare(found, cast, trial)?;
         let tids: Vec<u32> = carriers.iter().map(|c| c.tid).collect();
         self.pin(trial, carriers);
-        let mut counters = (trial.pass == Pass::Counters)
-            .then(|| self.outside.counters(trial.counter_set, &tids));
+        let mut counters =
+            (trial.pass == Pass::Counters).then(|| self.outside.counters(trial.counter_set, &tids));
         let roots: Vec<u32> = cast.all().filter_map(|l| l.root_pid()).collect();
         let sample = |tids: &[u32]| -> Vec<ProcSample> {
             tids.iter().map(|tid| self.outside.sample(*tid)).collect()
@@ -181,15 +185,16 @@ impl Stage<'_> {
         }
         for link in &mut cast.links {
             let line = link.expect("hello", "at hello", self.limits.hello)?;
-            let hello = Hello::parse(&line).map_err(|source| LinkError::Garbage {
-                when: "at hello".to_owned(),
-                source,
-            })?;
+            let hello = Hello::parse(&line)
+                .map_err(|source| LinkError::Garbage { when: "at hello".to_owned(), source })?;
             cast.hellos.push(hello);
         }
         trial.spawn_ns = Some(self.outside.now_ns() - begin);
         let hello = &cast.hellos[0];
-        trial.gil = hello.gil;
+        // Processes have a lock each: only threads of one interpreter take turns.
+        let shared = trial.arm == Arm::Model
+            && found.mechanism(&trial.model).is_some_and(|m| !m.starts_with("processes"));
+        trial.gil = hello.gil.map(|on| on && shared);
         trial.timer.clone_from(&hello.timer);
         trial.timer_cost_ps = hello.timer_cost_ps;
         Ok(())
@@ -237,9 +242,10 @@ impl Stage<'_> {
         }
         trial.setup_ns = Some(self.outside.now_ns() - begin);
         let hello = &cast.hellos[0];
-        let turns = if hello.gil == Some(true) { trial.workers } else { 1 };
+        // The same length for every arm of a block, so the lock counts even where it is not shared.
         let switch = hello.switch_ns.filter(|_| hello.gil == Some(true));
-        let op_ns = if crate::plan::io_bound(&trial.workload) { op_ns / u64::from(turns) } else { op_ns };
+        let in_turn = trial.gil == Some(true) && !crate::plan::io_bound(&trial.workload);
+        let turns = if in_turn { trial.workers } else { 1 };
         trial.window_ns = window_needed_ns(trial.window_ns, switch, op_ns, turns);
         trial.ramp_ns = trial.window_ns;
         trial.tail_ns = trial.window_ns;

@@ -98,7 +98,7 @@ impl Outside for Machine {
     }
 
     fn counters(&self, set: u32, tids: &[u32]) -> Box<dyn CounterSession + '_> {
-        match self.sets.get(set as usize) {
+        match self.sets.iter().find(|s| s.index == set) {
             Some(set) => Box::new(CounterSet::open(&Kernel, &self.context, set, tids)),
             None => Box::new(()),
         }

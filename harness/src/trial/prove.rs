@@ -96,7 +96,9 @@ fn results(trial: &Trial) -> Result<(), Failure> {
 /// A wait can't be shorter than what it waits for.
 fn waits(trial: &Trial) -> Result<(), Failure> {
     let key = if trial.workload == "sleep" { "sleep_ns" } else { "delay_ns" };
-    let Some(wait) = trial.params.get(key).and_then(|v| v.parse::<u64>().ok()) else { return Ok(()) };
+    let Some(wait) = trial.params.get(key).and_then(|v| v.parse::<u64>().ok()) else {
+        return Ok(());
+    };
     for t in &trial.totals {
         let span = t.ended_ns - t.started_ns;
         if t.ops.saturating_mul(wait) > span + wait {

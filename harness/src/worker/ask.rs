@@ -62,14 +62,12 @@ fn next<I: Iterator>(queue: &Mutex<I>) -> Option<I::Item> {
 }
 
 fn ask(lang: &Lang, path: &Path) -> Result<Answer, Absence> {
-    let text = output_within(
-        Command::new(path).args(&lang.ask_args).arg(&lang.ask),
-        DISCOVERY_LIMIT,
-    )
-    .map_err(|reason| Absence {
-        reason: format!("{}: {reason}", tilde(path)),
-        remedy: Some("repair or remove it, or take it off PATH".to_owned()),
-    })?;
+    let text =
+        output_within(Command::new(path).args(&lang.ask_args).arg(&lang.ask), DISCOVERY_LIMIT)
+            .map_err(|reason| Absence {
+                reason: format!("{}: {reason}", tilde(path)),
+                remedy: Some("repair or remove it, or take it off PATH".to_owned()),
+            })?;
     let line = text.lines().find_map(|l| Line::parse(l).ok().filter(|l| l.verb == "amdahl"));
     let Some(line) = line else {
         let reason = format!("{}: not a CPython: it answered {}", tilde(path), quote(text.trim()));
@@ -92,7 +90,12 @@ fn ask(lang: &Lang, path: &Path) -> Result<Answer, Absence> {
         answer.unusable = Some(Absence {
             reason: format!(
                 "{} is {}; the worker supports {}.{} to {}.{}",
-                tilde(path), numbers.join("."), o[0], o[1], n[0], n[1]
+                tilde(path),
+                numbers.join("."),
+                o[0],
+                o[1],
+                n[0],
+                n[1]
             ),
             remedy: None,
         });

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use amdahl_schema::{AbsentModel, Absence, Runtime};
+use amdahl_schema::{Absence, AbsentModel, Runtime};
 
 use super::ask::{self, Answer};
 use super::link::{Launcher, LinkError, WorkerSpec};
@@ -88,7 +88,10 @@ impl Found {
 
     /// The mechanism of one of its models.
     pub fn mechanism(&self, model: &str) -> Option<&str> {
-        self.models().zip(&self.hello.mechanisms).find(|(id, _)| id == model).map(|(_, m)| m.as_str())
+        self.models()
+            .zip(&self.hello.mechanisms)
+            .find(|(id, _)| id == model)
+            .map(|(_, m)| m.as_str())
     }
 }
 
@@ -182,7 +185,9 @@ fn python_candidates(runtimes: &[String]) -> Result<Vec<Candidate>, Unable> {
     let mut asked: Vec<Answer> = Vec::new();
     for ((path, named), answer) in paths.into_iter().zip(answers) {
         match answer {
-            Err(why) if named => return Err(Unable(format!("--runtime python={}: {}", path.display(), why.reason))),
+            Err(why) if named => {
+                return Err(Unable(format!("--runtime python={}: {}", path.display(), why.reason)));
+            }
             Err(why) => {
                 log_stub(&mut asked, &path, why);
             }
@@ -200,7 +205,12 @@ fn python_candidates(runtimes: &[String]) -> Result<Vec<Candidate>, Unable> {
 
 /// A python that can't even answer keeps a row under its path.
 fn log_stub(asked: &mut Vec<Answer>, path: &Path, why: Absence) {
-    asked.push(Answer { path: path.to_owned(), real: path.to_owned(), unusable: Some(why), ..Answer::default() });
+    asked.push(Answer {
+        path: path.to_owned(),
+        real: path.to_owned(),
+        unusable: Some(why),
+        ..Answer::default()
+    });
 }
 
 /// Gives ids: newest first, `t` for free-threaded builds, a label from the second of a version on.
@@ -261,7 +271,9 @@ fn own_candidates(own: &[String]) -> Result<Vec<Candidate>, Unable> {
                 Unable(format!("--worker {text}: the command has an open quote or is empty"))
             })?;
             if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b)) {
-                return Err(Unable(format!("--worker {text}: a name has letters, digits and . _ + - only")));
+                return Err(Unable(format!(
+                    "--worker {text}: a name has letters, digits and . _ + - only"
+                )));
             }
             let runtime = receipt(name, "own", &places::on_path(&words[0]));
             let argv = words.into_iter().map(Into::into).collect();

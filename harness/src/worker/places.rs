@@ -75,7 +75,8 @@ fn roots(pattern: &str) -> Vec<(PathBuf, String)> {
         return home().map(|h| (h, rest.to_owned())).into_iter().collect();
     }
     let here = std::env::current_dir().ok();
-    let checkout = std::env::current_exe().ok().and_then(|e| e.ancestors().nth(3).map(Path::to_owned));
+    let checkout =
+        std::env::current_exe().ok().and_then(|e| e.ancestors().nth(3).map(Path::to_owned));
     let mut roots: Vec<PathBuf> = here.into_iter().chain(checkout).collect();
     roots.dedup();
     roots.into_iter().map(|r| (r, pattern.to_owned())).collect()
@@ -139,7 +140,8 @@ pub fn unpack(name: &str, source: &str) -> Result<PathBuf, Absence> {
         .map(PathBuf::from)
         .filter(|p| p.is_absolute())
         .or_else(|| home().map(|h| h.join(".cache")));
-    let temporary = std::env::temp_dir().join(format!("amdahl-{}", rustix::process::getuid().as_raw()));
+    let temporary =
+        std::env::temp_dir().join(format!("amdahl-{}", rustix::process::getuid().as_raw()));
     let mut last = None;
     for base in cache.into_iter().map(|c| c.join("amdahl")).chain([temporary]) {
         let path = base.join("workers").join(&key).join(name);
@@ -170,10 +172,8 @@ fn place(path: &Path, source: &str) -> std::io::Result<()> {
 
 /// `sha256:` of a file; absent where it can't be read.
 pub fn hash(path: &Path) -> Option<String> {
-    let mut file = std::fs::File::open(path).ok()?;
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut file, &mut hasher).ok()?;
-    Some(format!("sha256:{}", hex(&hasher.finalize())))
+    let bytes = std::fs::read(path).ok()?;
+    Some(format!("sha256:{}", hex(&Sha256::digest(&bytes))))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -162,11 +162,8 @@ impl Link for ProcessLink {
             // A worker that ignores `quit` and the end of its stdin is ended like one that hangs.
             let _ = self.lifeline.set_read_timeout(Some(TERM_GRACE));
             let mut byte = [0];
-            let waiting = rustix::net::recv(
-                &self.lifeline,
-                &mut byte,
-                rustix::net::RecvFlags::PEEK,
-            );
+            let waiting =
+                rustix::net::recv(&self.lifeline, &mut byte, rustix::net::RecvFlags::PEEK);
             return self.wait_exit(waiting.is_err());
         }
         self.wait_exit(true)

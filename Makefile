@@ -1,0 +1,41 @@
+# The front door. PROFILE=smoke|standard|paper, ARGS=further arguments of `amdahl run`,
+# FULL=1 builds the analysing program in full optimisation (10-19 minutes instead of about 2).
+PROFILE ?= standard
+ARGS ?=
+ANALYSIS_PROFILE := $(if $(FULL),release,analysis)
+AMDAHL := target/release/amdahl
+
+.PHONY: report test check bench build build-harness build-analysis clean
+
+# The verdict is on the terminal before the heavy half is built, and nothing compiles while we measure.
+report: build-harness
+	$(AMDAHL) run --profile $(PROFILE) $(ARGS)
+	@$(MAKE) --no-print-directory build-analysis
+	$(AMDAHL) report runs/latest
+
+build: build-harness build-analysis
+
+build-harness:
+	@scripts/need.sh cargo cc python3
+	cargo build --release --locked -p amdahl -p amdahl-worker
+
+build-analysis:
+	@scripts/need.sh cargo cc
+	cargo build --profile $(ANALYSIS_PROFILE) --locked -p amdahl-analysis
+
+test:
+	@scripts/need.sh cargo cc python3
+	cargo test --locked --workspace --exclude amdahl-analysis
+	cargo test --profile analysis --locked -p amdahl-analysis
+	python3 harness/workers/python/test_worker.py
+
+check:
+	@scripts/need.sh cargo cc
+	scripts/check.sh
+
+bench: build
+	cargo bench --locked -p amdahl-worker -p amdahl
+	cargo bench --profile $(ANALYSIS_PROFILE) --locked -p amdahl-analysis
+
+clean:
+	cargo clean

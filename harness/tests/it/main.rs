@@ -1,0 +1,9 @@
+//! The measuring program as a whole: fakes for what a worker may do to it, real processes for what
+//! must not outlive it, the command line as documented.
+
+mod bad_workers;
+mod causes;
+mod cli;
+mod fake;
+mod kill;
+mod tidy;

@@ -1,0 +1,31 @@
+#!/bin/sh
+# A report that CI accepts: everything a reader opens is there and not empty. Usage: report-complete.sh DIR
+set -eu
+dir=$1
+for file in report.md verdicts.json figures data; do
+    [ -e "$dir/$file" ] || { echo "incomplete report: $dir/$file is missing" >&2; exit 1; }
+done
+[ "$(find "$dir/figures/" -name '*.svg' -size +1k | wc -l)" -ge 3 ] || {
+    echo "incomplete report: fewer than 3 figures in $dir/figures" >&2
+    exit 1
+}
+python3 - "$dir" <<'PY'
+import json, pathlib, re, sys
+
+report = pathlib.Path(sys.argv[1])
+verdicts = json.loads((report / "verdicts.json").read_text())
+text = (report / "report.md").read_text()
+models = {row["model"] for row in verdicts["parallelism"]}
+problems = [f"{model} has no row in report.md" for model in models if model not in text]
+if not any(model.startswith("rust/") for model in models):
+    problems.append("no rust model was judged")
+if not any(model.startswith("python") for model in models):
+    problems.append("no CPython was judged")
+linked = re.findall(r"\]\((figures/[^)]+|data/[^)]+)\)", text)
+problems += [f"report.md links {link}, which is not there" for link in linked if not (report / link).exists()]
+if not linked:
+    problems.append("report.md links no figure")
+for problem in problems:
+    print("incomplete report:", problem, file=sys.stderr)
+sys.exit(bool(problems))
+PY
