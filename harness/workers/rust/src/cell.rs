@@ -27,6 +27,27 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// A cell without parameters, for use without the protocol.
+    pub fn new(workload: &str, mechanism: &str, workers: u32) -> Self {
+        Self {
+            id: 0,
+            workload: workload.to_owned(),
+            mechanism: mechanism.to_owned(),
+            workers,
+            base: 0,
+            of: workers,
+            seed: 0,
+            line: Line::new("prepare"),
+        }
+    }
+
+    /// The same cell with a parameter of the workload.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl std::fmt::Display) -> Self {
+        self.line = self.line.with(key, value);
+        self
+    }
+
     /// Reads a `prepare` line.
     ///
     /// # Errors

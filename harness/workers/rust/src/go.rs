@@ -2,6 +2,7 @@
 //!
 //! Plain data and its line; the loop that obeys it is `probe`.
 
+use crate::clock;
 use crate::error::Error;
 use crate::wire::Line;
 
@@ -43,6 +44,22 @@ pub struct Go {
 }
 
 impl Go {
+    /// A release that starts in 10 ms, spins the last of them, and has a ramp and a tail as long as a
+    /// window. For use without the protocol.
+    pub fn soon(pass: Pass, windows: u32, window_ns: u64) -> Self {
+        Self {
+            pass,
+            start_ns: clock::now_ns() + 10_000_000,
+            spin_ns: 1_000_000,
+            ramp_ns: window_ns,
+            window_ns,
+            windows,
+            tail_ns: window_ns,
+            spans: 0,
+            slot: None,
+        }
+    }
+
     /// Reads the keys of a `go` line.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ pub(crate) struct Setting {
     pub(crate) w: u32,
     /// Workers of the whole cell.
     pub(crate) of: u32,
+    /// More workers than CPUs do not spin: they would only keep each other from starting.
+    pub(crate) spins: bool,
     pub(crate) stopwatch: Stopwatch,
 }
 
@@ -113,7 +115,8 @@ impl<O: Op> Body for Bench<O> {
         let mut recorder = Recorder::new(go, self.setting.of);
         let mut spans = Spans::new(go);
         let mut tally = Tally::default();
-        let started_ns = clock::wait_until(go.start_ns, self.spin_ns(go));
+        let spin_ns = if self.setting.spins { go.spin_ns } else { 0 };
+        let started_ns = clock::wait_until(go.start_ns, spin_ns);
         track.enter(&self.stats);
         match self.intervals(go, &mut track, &mut recorder, &mut spans, &mut tally) {
             Ok(()) => {}
@@ -180,12 +183,6 @@ impl<O: Op> Bench<O> {
         Ok(())
     }
 
-    /// More workers than CPUs do not spin: they would only keep each other from starting.
-    fn spin_ns(&self, go: &Go) -> u64 {
-        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        if self.setting.of as usize <= cpus { go.spin_ns } else { 0 }
-    }
-
     fn failed(&self, tally: Tally, stop: Stop) -> Error {
         Error::Op { w: self.setting.w, i: tally.ops, stop }
     }
@@ -217,7 +214,8 @@ fn count_into<O: Op>(
 ) -> Result<u64, Stop> {
     let Tally { mut ops, mut check } = *tally;
     let end = 'work: loop {
-        for _ in 0..batch {
+        let batch_end = ops + batch;
+        while ops != batch_end {
             match op.run(ops) {
                 Ok(result) => check += u64::from(result),
                 Err(stop) => break 'work Err(stop),
@@ -308,4 +306,82 @@ fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::Cell;
+    use crate::go::Pass;
+    use crate::program::Program;
+    use crate::timer::Gettime;
+
+    /// Operations of some microseconds, so that boundaries fall between and inside them.
+    fn op(i: u64) -> u32 {
+        (0..i % 7 * 100).fold(1, |x, _| std::hint::black_box(x))
+    }
+
+    #[test]
+    fn both_loops_end_at_or_after_the_boundary_and_time_records_every_operation() {
+        for _ in 0..20 {
+            let (mut tally, mut lane) = (Tally::default(), Lane::new());
+            let end_ns = clock::now_ns() + 300_000;
+            let now = time(&mut op, Gettime, end_ns, &mut tally, &mut lane, None).unwrap();
+            assert!(now >= end_ns && now <= clock::now_ns());
+            assert_eq!((lane.count(), tally.check), (tally.ops, tally.ops));
+
+            let before = tally.ops;
+            let now = count(&mut op, 3, now + 100_000, &mut tally, None).unwrap();
+            assert!(now >= end_ns + 100_000);
+            assert!(tally.ops > before && (tally.ops - before).is_multiple_of(3));
+        }
+    }
+
+    #[test]
+    fn the_cpus_counter_never_ends_a_window_early() {
+        let Stopwatch::Counter(timer) = Stopwatch::detect() else { return };
+        for _ in 0..50 {
+            let (mut tally, mut lane) = (Tally::default(), Lane::new());
+            let end_ns = clock::now_ns() + 200_000;
+            assert!(time(&mut op, timer, end_ns, &mut tally, &mut lane, None).unwrap() >= end_ns);
+        }
+    }
+
+    #[test]
+    fn the_look_comes_early_and_closes_in() {
+        let at = |now, end| look_at(Gettime, now, now, end);
+        assert_eq!(at(0, 1_000_000), 999_000);
+        assert_eq!(at(999_000, 1_000_000), 999_999);
+        assert_eq!(at(999_999, 1_000_000), 1_000_000);
+        assert_eq!(at(5, 3), 5, "past: at once");
+    }
+
+    #[test]
+    fn a_stop_in_a_batch_keeps_what_was_done() {
+        struct Five;
+        impl Op for Five {
+            fn run(&mut self, i: u64) -> Result<u32, Stop> {
+                if i < 5 { Ok(2) } else { Err(Stop::NoWorkLeft) }
+            }
+        }
+        let mut tally = Tally::default();
+        let stop = count(&mut Five, 3, u64::MAX, &mut tally, None);
+        assert!(matches!(stop, Err(Stop::NoWorkLeft)));
+        assert_eq!(tally, Tally { ops: 5, check: 10 });
+    }
+
+    #[test]
+    fn a_probe_works_without_a_model() {
+        let program = Program::new().workload("op", |_| Ok(|_w: u32| op));
+        let job = program.job(Cell::new("op", "threads", 1)).unwrap();
+        let mut probe = job.probe(0).unwrap();
+        assert!(probe.warm().unwrap().is_some());
+        let mut go = Go::soon(Pass::Latency, 2, 3_000_000);
+        go.spans = 10;
+        let report = probe.run(&go).unwrap();
+        let ops: u64 = report.intervals.iter().map(|x| x.ops).sum();
+        assert_eq!((report.total.ops, report.total.check), (ops, ops % 2_147_483_647));
+        assert_eq!(report.intervals.len(), 4);
+        assert!(report.spans.is_some());
+    }
 }

@@ -14,10 +14,7 @@ use crate::model::{
 use crate::serve;
 use crate::workload::{Cpu, Noop, Pipe, Sleep, Workload};
 
-type Make = dyn Fn(&Cell) -> Result<(Box<dyn AnyWorkload>, Chosen), Error>;
-
-/// Parameters that a workload chose itself.
-type Chosen = Vec<(&'static str, u64)>;
+type Make = dyn Fn(&Cell) -> Result<Box<dyn AnyWorkload>, Error>;
 
 /// A worker program. See the [crate documentation](crate) for an example.
 pub struct Program {
@@ -57,11 +54,7 @@ impl Program {
         name: &str,
         make: impl Fn(&Cell) -> Result<W, Error> + 'static,
     ) -> Self {
-        let make = move |cell: &Cell| {
-            let workload = make(cell)?;
-            let chosen = workload.chosen();
-            Ok((Box::new(workload) as Box<dyn AnyWorkload>, chosen))
-        };
+        let make = move |cell: &Cell| Ok(Box::new(make(cell)?) as Box<dyn AnyWorkload>);
         self.workloads.retain(|(known, _)| known != name);
         self.workloads.push((name.to_owned(), Box::new(make)));
         self
@@ -85,26 +78,35 @@ impl Program {
         self.models.iter().map(|model| model.mechanism().to_owned()).collect()
     }
 
-    /// Creates, warms and parks the workers of a cell; also returns the parameters that the workload
-    /// chose itself.
+    /// The workload of a cell, ready to make its workers: [`Job::probe`] gives one for the calling
+    /// thread, which is all that a measurement without a model needs.
     ///
     /// # Errors
-    /// An unknown name, a bad parameter, or whatever keeps a worker from being created.
-    pub fn prepare(&self, cell: Cell) -> Result<(Box<dyn Crew>, Chosen), Error> {
-        let unknown =
-            |what, name: &str, known| Error::Unknown { what, name: name.to_owned(), known };
-        let (_, make) = self
-            .workloads
-            .iter()
-            .find(|(name, _)| *name == cell.workload)
-            .ok_or_else(|| unknown("workload", &cell.workload, self.workload_names()))?;
-        let model = self
-            .models
-            .iter()
-            .find(|model| model.mechanism() == cell.mechanism)
-            .ok_or_else(|| unknown("mechanism", &cell.mechanism, self.mechanisms()))?;
-        let (workload, chosen) = make(&cell)?;
-        Ok((model.launch(&Job::new(cell, workload))?, chosen))
+    /// An unknown workload or a bad parameter.
+    pub fn job(&self, cell: Cell) -> Result<Arc<Job>, Error> {
+        let make = self.workloads.iter().find(|(name, _)| *name == cell.workload);
+        let (_, make) = make.ok_or_else(|| Error::Unknown {
+            what: "workload",
+            name: cell.workload.clone(),
+            known: self.workload_names(),
+        })?;
+        let workload = make(&cell)?;
+        Ok(Job::new(cell, workload))
+    }
+
+    /// Creates, warms and parks the workers of a job by the model its cell names.
+    ///
+    /// # Errors
+    /// An unknown mechanism, or whatever keeps a worker from being created.
+    pub fn launch(&self, job: &Arc<Job>) -> Result<Box<dyn Crew>, Error> {
+        let mechanism = &job.cell().mechanism;
+        let model = self.models.iter().find(|model| model.mechanism() == mechanism);
+        let model = model.ok_or_else(|| Error::Unknown {
+            what: "mechanism",
+            name: mechanism.clone(),
+            known: self.mechanisms(),
+        })?;
+        model.launch(job)
     }
 
     /// Serves the protocol on stdin and stdout until `quit` or the end of the input.

