@@ -125,6 +125,8 @@ pub struct IoRow {
     pub blocks: u32,
     /// Why.
     pub reasons: Vec<String>,
+    /// Used blocks; `speedup` is the throughput ratio, and there is no ceiling.
+    pub points: Vec<BlockPoint>,
 }
 
 /// All decisions of a run.

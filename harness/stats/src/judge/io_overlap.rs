@@ -6,8 +6,8 @@
 //! overlap but hardly feign it. So disturbed blocks count, are named, and only "does not" is not
 //! decided from them.
 
-use super::blocks::{Selection, Series, grouped, too_many_dropped};
-use super::{GAIN_MIN, IoRow, IoVerdict, LEVEL};
+use super::blocks::{Block, Selection, Series, grouped, too_many_dropped};
+use super::{BlockPoint, GAIN_MIN, IoRow, IoVerdict, LEVEL};
 use crate::interval::{Interval, log_t_interval};
 use crate::observation::Contest;
 
@@ -19,7 +19,8 @@ pub(super) fn rows(series: &Series<'_>) -> Vec<IoRow> {
 
 fn row(series: &Series<'_>, workers: u32) -> IoRow {
     let selection = series.select(workers, false);
-    let ratios: Vec<f64> = selection.used.iter().map(|b| b.many.rate / b.one.rate).collect();
+    let points: Vec<BlockPoint> = selection.used.iter().map(point).collect();
+    let ratios: Vec<f64> = points.iter().map(|p| p.speedup).collect();
     let ratio = log_t_interval(&ratios, LEVEL);
     let (verdict, why) = decide(ratio, &selection);
     let mut reasons: Vec<String> = why.into_iter().collect();
@@ -32,6 +33,16 @@ fn row(series: &Series<'_>, workers: u32) -> IoRow {
         throughput_ratio: ratio,
         blocks: selection.used.len() as u32,
         reasons,
+        points,
+    }
+}
+
+fn point(block: &Block<'_>) -> BlockPoint {
+    BlockPoint {
+        block: block.id,
+        speedup: block.many.rate / block.one.rate,
+        ceiling: None,
+        effective_cpus: block.many.effective_cpus,
     }
 }
 
