@@ -21,6 +21,7 @@ pub fn read(roots: &Roots, machine: &Machine) -> Host {
         affinity: machine.affinity.clone(),
         cgroup: machine.cgroup.limits.clone(),
         cpus_available: machine.cpus_available,
+        cpus_note: machine.note.clone(),
         clocksource: roots.sys(&format!("{CLOCKSOURCE}/current_clocksource")),
         llc_bytes: machine.topology.llc_bytes,
     }

@@ -164,6 +164,9 @@ pub struct Host {
     pub cgroup: Cgroup,
     /// min(physical cores in the affinity mask, floor of the quota), at least 1.
     pub cpus_available: u32,
+    /// Why that is less than the machine's physical cores (affinity mask, quota); absent where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus_note: Option<String>,
     /// Kernel clock source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clocksource: Option<String>,
