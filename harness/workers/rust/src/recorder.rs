@@ -27,10 +27,19 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Allocates and touches.
+    /// Allocates and touches 270 kB.
     pub(crate) fn new() -> Self {
+        Self::up_to(HIGHEST_NS)
+    }
+
+    /// For what will be forgotten: 16 kB, all that is longer counts in the last bucket.
+    fn forgetful() -> Self {
+        Self::up_to(2047)
+    }
+
+    fn up_to(highest_ns: u64) -> Self {
         let counts =
-            Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("constant bounds are valid");
+            Histogram::new_with_bounds(1, highest_ns, 3).expect("constant bounds are valid");
         Self { counts, min: u64::MAX, max: 0, sum: 0 }
     }
 
@@ -85,12 +94,13 @@ impl Recorder {
         if go.pass != Pass::Latency {
             return Self { lanes: Vec::new(), merged: false, aside: None };
         }
-        let aside = Lane::new();
-        let bytes = aside.counts.distinct_values() as u64 * 8;
+        let first = Lane::new();
+        let bytes = first.counts.distinct_values() as u64 * 8;
         let all = bytes.saturating_mul(u64::from(workers)).saturating_mul(u64::from(go.windows));
         let merged = all > BYTES_MAX;
-        let lanes = if merged { 1 } else { go.windows as usize };
-        Self { lanes: (0..lanes).map(|_| Lane::new()).collect(), merged, aside: Some(aside) }
+        let more = if merged { 0 } else { go.windows as usize - 1 };
+        let lanes = std::iter::once(first).chain((0..more).map(|_| Lane::new())).collect();
+        Self { lanes, merged, aside: Some(Lane::forgetful()) }
     }
 
     /// Where the interval `i` records, if this pass does.

@@ -9,6 +9,10 @@ use crate::model::{Carrier, Crew, Job, Model};
 use crate::probe::Probe;
 use crate::report::Report;
 
+/// Most workers of a cell. The runtime's threads take four memory maps each, of some 65000 that Linux
+/// gives a process, and it aborts instead of failing when they run out inside a new thread.
+const WORKERS_MAX: u32 = 8192;
+
 #[derive(Debug)]
 pub(crate) struct Threads;
 
@@ -19,6 +23,13 @@ impl Model for Threads {
 
     fn launch(&self, job: &Arc<Job>) -> Result<Box<dyn Crew>, Error> {
         let workers = job.cell().workers;
+        if workers > WORKERS_MAX {
+            return Err(Error::BadValue {
+                key: "workers".to_owned(),
+                value: workers.to_string(),
+                expected: format!("at most {WORKERS_MAX} threads of one process").into(),
+            });
+        }
         let seats = (0..workers).map(|_| Seat::default()).collect();
         let board = Mutex::new(Board { turn: 0, order: Order::Quit, busy: 0 });
         let hall =

@@ -44,6 +44,7 @@ fn mistakes_are_answered_and_survived() {
         ("prepare id=1 workload=cpu mechanism=fibres workers=2", "unsupported"),
         ("prepare id=1 workload=cpu mechanism=inline workers=1", "unsupported"),
         ("prepare id=1 workload=cpu mechanism=threads workers=0", "unsupported"),
+        ("prepare id=1 workload=cpu mechanism=threads workers=99999", "unsupported"),
         ("prepare id=1 workload=cpu mechanism=threads workers=2 steps=many", "unsupported"),
         ("prepare id=1 workload=noop mechanism=threads workers=1 batch=0", "unsupported"),
         ("prepare id=1 workload=pipe mechanism=threads workers=1", "unsupported"),
