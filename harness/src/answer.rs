@@ -6,17 +6,68 @@ use amdahl_stats::{
     Shares, Verdict, verdict_name,
 };
 
-/// Judges the throughput pass of a run.
-pub fn judge(header: &RunHeader, note: Option<String>, trials: &[Trial]) -> Judgement {
-    let (mut observations, mut missing) = (Vec::new(), Vec::new());
-    for trial in trials.iter().filter(|t| t.pass == Pass::Throughput) {
+/// The throughput pass of a run, as far as it has got.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    observations: Vec<Observation>,
+    missing: Vec<Missing>,
+    /// Models and workloads with a trial that the worker itself failed.
+    failed: Vec<(String, String)>,
+}
+
+impl Evidence {
+    /// From recorded trials.
+    pub fn of<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> Self {
+        let mut evidence = Self::default();
+        trials.into_iter().for_each(|t| evidence.add(t));
+        evidence
+    }
+
+    /// One trial more; other passes are left out.
+    pub fn add(&mut self, trial: &Trial) {
+        if trial.pass != Pass::Throughput {
+            return;
+        }
+        if matches!(trial.outcome.status, Status::Failed | Status::TimedOut) {
+            self.failed.push((trial.model.clone(), trial.workload.clone()));
+        }
         match observe(trial) {
-            Some(observation) => observations.push(observation),
-            None => missing.push(miss(trial)),
+            Some(observation) => self.observations.push(observation),
+            None => self.missing.push(miss(trial)),
         }
     }
-    let machine = Machine { cpus_available: header.host.cpus_available, note };
-    amdahl_stats::judge(&observations, &missing, &machine)
+
+    /// All decisions.
+    pub fn judge(&self, cpus_available: u32, note: Option<String>) -> Judgement {
+        let machine = Machine { cpus_available, note };
+        amdahl_stats::judge(&self.observations, &self.missing, &machine)
+    }
+
+    /// Whether external causes spoiled so many blocks that fewer than `planned` can be used, or more
+    /// than may be dropped were. What the workers themselves failed is not repeated, and what was
+    /// measured never decides about measuring more.
+    pub fn spoiled(&self, model: &str, workload: &str, planned: u32, cpus_available: u32) -> bool {
+        if self.failed.iter().any(|(m, w)| m == model && w == workload) {
+            return false;
+        }
+        let of = |m: &str, w: &str| m == model && w == workload;
+        let mine = Self {
+            observations: self
+                .observations
+                .iter()
+                .filter(|o| of(&o.model, &o.workload))
+                .cloned()
+                .collect(),
+            missing: self.missing.iter().filter(|o| of(&o.model, &o.workload)).cloned().collect(),
+            failed: Vec::new(),
+        };
+        let judgement = mine.judge(cpus_available, None);
+        let short = |used: u32, dropped: u32| {
+            used + dropped > 0 && (used < planned || 10 * dropped > 3 * (used + dropped))
+        };
+        judgement.parallelism.iter().any(|r| r.decisive && short(r.blocks, r.dropped))
+            || judgement.io_overlap.iter().any(|r| short(r.blocks, 0))
+    }
 }
 
 fn observe(trial: &Trial) -> Option<Observation> {

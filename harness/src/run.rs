@@ -17,6 +17,8 @@ pub trait Bench {
     fn expected(&self, block: &PlannedBlock) -> Duration;
     /// Keeps a trial; it is safe when this returns.
     fn keep(&mut self, trial: Trial) -> Result<(), RecordError>;
+    /// Whether a spare block has something to replace.
+    fn needs(&self, spare: &PlannedBlock) -> bool;
     /// Between trials, never while a window is timed.
     fn progress(&mut self, done: usize, of: usize, left: Duration);
 }
@@ -25,7 +27,7 @@ pub trait Bench {
 ///
 /// A block is begun only if it is expected to end within the budget; one that is not becomes
 /// `not_run` records, and later, cheaper blocks of the same tier still get their chance, those of lower
-/// tiers too.
+/// tiers too. A spare block is run only if [`Bench::needs`] it and there is time, and leaves no record otherwise.
 pub fn carry_out(
     plan: &Plan,
     done: &HashSet<u64>,
@@ -33,13 +35,19 @@ pub fn carry_out(
 ) -> Result<(), RecordError> {
     let budget = plan.budget_ms.map(Duration::from_millis);
     let left_out = |t: &&PlannedTrial| !done.contains(&t.seq);
-    let of: usize = plan.blocks.iter().map(|b| b.trials.iter().filter(left_out).count()).sum();
-    let mut left: Duration = plan.blocks.iter().map(|b| bench.expected(b)).sum();
+    let regular = || plan.blocks.iter().filter(|b| !b.spare);
+    let of: usize = regular().map(|b| b.trials.iter().filter(left_out).count()).sum();
+    let mut left: Duration = regular().map(|b| bench.expected(b)).sum();
     let mut n = 0;
     for block in &plan.blocks {
         let expected = bench.expected(block);
-        left = left.saturating_sub(expected);
+        if !block.spare {
+            left = left.saturating_sub(expected);
+        }
         let reached = budget.is_none_or(|budget| bench.elapsed() + expected <= budget);
+        if block.spare && !(reached && bench.needs(block)) {
+            continue;
+        }
         for planned in block.trials.iter().filter(left_out) {
             let trial = if reached {
                 let within = |b: Duration| b.saturating_sub(bench.elapsed());
@@ -49,7 +57,7 @@ pub fn carry_out(
             } else {
                 not_run(block, planned)
             };
-            n += 1;
+            n += usize::from(!block.spare);
             bench.keep(trial)?;
         }
     }
@@ -77,6 +85,7 @@ mod tests {
         each: Duration,
         kept: Vec<Trial>,
         room: usize,
+        spoiled: bool,
     }
 
     impl Bench for Fake {
@@ -98,12 +107,15 @@ mod tests {
             self.kept.push(trial);
             Ok(())
         }
+        fn needs(&self, _: &PlannedBlock) -> bool {
+            self.spoiled
+        }
         fn progress(&mut self, _: usize, _: usize, _: Duration) {}
     }
 
     fn fake() -> Fake {
         let each = Duration::from_secs(1);
-        Fake { clock: Duration::ZERO, each, kept: Vec::new(), room: usize::MAX }
+        Fake { clock: Duration::ZERO, each, kept: Vec::new(), room: usize::MAX, spoiled: false }
     }
 
     /// Blocks of the given sizes.
@@ -112,6 +124,7 @@ mod tests {
         let blocks = sizes.iter().enumerate().map(|(b, size)| PlannedBlock {
             block: b as u32,
             tier: 0,
+            spare: false,
             model: "rust/threads".to_owned(),
             workload: "cpu".to_owned(),
             params: BTreeMap::new(),
@@ -168,6 +181,18 @@ mod tests {
         let not_run = bench.kept.iter().filter(|t| t.outcome.status == Status::NotRun);
         assert!(not_run.clone().all(|t| t.outcome.kind.as_deref() == Some("budget")));
         assert_eq!(not_run.count(), 3);
+    }
+
+    #[test]
+    fn a_spare_block_is_run_only_where_one_was_spoiled_and_leaves_no_trace_otherwise() {
+        let mut plan = plan(&[2, 2, 2], None);
+        plan.blocks[1].spare = true;
+        for (spoiled, expected) in [(false, vec![0, 1, 4, 5]), (true, vec![0, 1, 2, 3, 4, 5])] {
+            let mut bench = Fake { spoiled, ..fake() };
+            carry_out(&plan, &HashSet::new(), &mut bench).unwrap();
+            assert_eq!(ran(&bench), expected);
+            assert_eq!(bench.kept.len(), expected.len());
+        }
     }
 
     #[test]

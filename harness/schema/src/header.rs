@@ -69,6 +69,10 @@ pub struct PlannedBlock {
     pub block: u32,
     /// Priority tier, 0 first.
     pub tier: u32,
+    /// Run only to replace a block of the same model and workload that an external cause spoiled;
+    /// without records where it was not needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spare: bool,
     /// Model id.
     pub model: String,
     /// Workload id.

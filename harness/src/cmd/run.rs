@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use amdahl_schema::{
-    AbsentModel, Outcome, Plan, PlannedBlock, PlannedTrial, RunHeader, SCHEMA_VERSION, Status,
-    Tool, Trial, read_run,
+    AbsentModel, Outcome, Pass, Plan, PlannedBlock, PlannedTrial, RunHeader, SCHEMA_VERSION,
+    Status, Tool, Trial, read_run,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -40,7 +40,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         CountersArg::None => Vec::new(),
     };
     let models = infos(&found);
-    let (recorder, header, done) = if let Some(dir) = &args.resume {
+    let (recorder, header, past) = if let Some(dir) = &args.resume {
         resume(dir, args)?
     } else {
         let spec = spec(args)?;
@@ -79,7 +79,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         };
         let name = format!("{}-{}-{id}", now.strftime("%Y%m%dT%H%M%SZ"), header.host.name);
         let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("runs")).join(name);
-        (Recorder::create(&dir, &header)?, header, HashSet::new())
+        (Recorder::create(&dir, &header)?, header, Vec::new())
     };
     let trials = || header.plan.blocks.iter().flat_map(|b| &b.trials);
     let files = raise_nofile_limit(trials().map(files_needed).max().unwrap_or(0).max(256));
@@ -97,10 +97,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         models: &models,
         cpus: topo.cpus_available,
         files: files.soft,
+        plan: &header.plan,
+        evidence: answer::Evidence::of(&past),
         begin: Instant::now(),
         recorder,
         bar: bar(&header.plan),
     };
+    let done: HashSet<u64> = past.iter().map(|t| t.seq).collect();
     carry_out(&header.plan, &done, &mut bench)?;
     bench.recorder.sync()?;
     bench.bar.finish_and_clear();
@@ -112,7 +115,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 fn conclude(args: &RunArgs, dir: &Path, note: Option<String>) -> anyhow::Result<ExitCode> {
     let run = read_run(dir)?;
     let trials: Vec<Trial> = run.trials.into_iter().map(|(_, t)| t).collect();
-    let judgement = answer::judge(&run.header, note, &trials);
+    let judgement = answer::Evidence::of(&trials).judge(run.header.host.cpus_available, note);
     let count = |status| trials.iter().filter(|t| t.outcome.status == status).count();
     let mut text = answer::table(&run.header, &judgement);
     let bad = count(Status::Failed) + count(Status::TimedOut) + count(Status::Invalid);
@@ -210,20 +213,20 @@ fn spec(args: &RunArgs) -> Result<Spec, Unable> {
     Ok(spec)
 }
 
-/// A recorded run to go on with: its recorder, its header with the budget of now, the trials done.
-fn resume(dir: &Path, args: &RunArgs) -> anyhow::Result<(Recorder, RunHeader, HashSet<u64>)> {
+/// A recorded run to go on with: its recorder, its header with the budget of now, the trials that ran.
+fn resume(dir: &Path, args: &RunArgs) -> anyhow::Result<(Recorder, RunHeader, Vec<Trial>)> {
     let run = read_run(dir)?;
     if let Some(line) = run.torn_line {
         eprintln!("amdahl: {}: line {line} was torn; its trial is run again", dir.display());
     }
-    let done = run.trials.iter().filter(|(_, t)| t.outcome.status != Status::NotRun);
-    let done = done.map(|(_, t)| t.seq).collect();
+    let past = run.trials.into_iter().map(|(_, t)| t);
+    let past = past.filter(|t| t.outcome.status != Status::NotRun).collect();
     let mut header = run.header;
     if let Some(budget) = &args.budget {
         let budget = parse_budget(budget).map_err(|e| Unable(format!("--budget: {e}")))?;
         header.plan.budget_ms = budget.map(|b| b.as_millis() as u64);
     }
-    Ok((Recorder::open(dir)?, header, done))
+    Ok((Recorder::open(dir)?, header, past))
 }
 
 /// Absences that belong in this run: all, or those its patterns name.
@@ -285,7 +288,7 @@ fn dry_run(
     let mut tiers: BTreeMap<&str, (usize, Duration)> = BTreeMap::new();
     let mut order = Vec::new();
     let mut cells: BTreeMap<(String, String), (usize, usize, Duration)> = BTreeMap::new();
-    for b in &plan.blocks {
+    for b in plan.blocks.iter().filter(|b| !b.spare) {
         let text = tier_text(b.tier);
         if !order.contains(&text) {
             order.push(text);
@@ -295,15 +298,16 @@ fn dry_run(
         let cell = cells.entry((b.model.clone(), b.workload.clone())).or_default();
         *cell = (cell.0 + 1, cell.1 + b.trials.len(), cell.2 + cost(b));
     }
-    let trials: usize = plan.blocks.iter().map(|b| b.trials.len()).sum();
+    let regular = || plan.blocks.iter().filter(|b| !b.spare);
+    let trials: usize = regular().map(|b| b.trials.len()).sum();
     let seconds = |d: Duration| format!("{:.1} s", d.as_secs_f64());
     let total = Duration::from_millis(plan.predicted_ms);
     let mut text =
-        format!("{} blocks, {trials} trials, about {}", plan.blocks.len(), seconds(total));
+        format!("{} blocks, {trials} trials, about {}", regular().count(), seconds(total));
     if let Some(budget) = plan.budget_ms {
         text.push_str(&format!(", budget {}", seconds(Duration::from_millis(budget))));
     }
-    text.push_str("\n\nin this order:\n");
+    text.push_str("; spare blocks replace those that a busy machine spoils\n\nin this order:\n");
     let mut sum = Duration::ZERO;
     for tier in order {
         let (n, time) = tiers[tier];
@@ -339,6 +343,8 @@ struct Live<'a> {
     models: &'a [ModelInfo],
     cpus: u32,
     files: Option<u64>,
+    plan: &'a Plan,
+    evidence: answer::Evidence,
     begin: Instant,
     recorder: Recorder,
     bar: ProgressBar,
@@ -379,7 +385,21 @@ impl Bench for Live<'_> {
     }
 
     fn keep(&mut self, trial: Trial) -> Result<(), RecordError> {
+        self.evidence.add(&trial);
         self.recorder.append(&trial)
+    }
+
+    fn needs(&self, spare: &PlannedBlock) -> bool {
+        let counts = |b: &PlannedBlock| b.trials.iter().map(|t| t.workers).max();
+        let same = |b: &&PlannedBlock| {
+            !b.spare
+                && b.model == spare.model
+                && b.workload == spare.workload
+                && b.trials[0].pass == Pass::Throughput
+                && counts(b) == counts(spare)
+        };
+        let planned = self.plan.blocks.iter().filter(same).count() as u32;
+        self.evidence.spoiled(&spare.model, &spare.workload, planned, self.cpus)
     }
 
     fn progress(&mut self, done: usize, _of: usize, left: Duration) {
@@ -404,7 +424,7 @@ fn files_needed(planned: &PlannedTrial) -> u64 {
 
 /// Drawn only between trials (no steady tick), and only on a terminal.
 fn bar(plan: &Plan) -> ProgressBar {
-    let n: usize = plan.blocks.iter().map(|b| b.trials.len()).sum();
+    let n: usize = plan.blocks.iter().filter(|b| !b.spare).map(|b| b.trials.len()).sum();
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {msg}")
         .expect("the template is constant");
     ProgressBar::with_draw_target(Some(n as u64), ProgressDrawTarget::stderr()).with_style(style)

@@ -93,6 +93,7 @@ fn stage_trial(
     let block = PlannedBlock {
         block: 0,
         tier: 0,
+        spare: false,
         model: model.to_owned(),
         workload: workload.to_owned(),
         params,

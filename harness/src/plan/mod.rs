@@ -65,8 +65,8 @@ pub fn plan(spec: &Spec, site: &Site<'_>, seed: u64) -> Result<Plan, Unable> {
         add_blocks(&mut blocks, spec, site, model, &workload);
     }
     rng.shuffle(&mut blocks);
-    // Stable: the shuffled order stands within a tier.
-    blocks.sort_by_key(|b| b.tier);
+    // Stable: the shuffled order stands within a tier, whose spare blocks come last.
+    blocks.sort_by_key(|b| (b.tier, b.spare));
     let mut seq = 0;
     for block in &mut blocks {
         rng.shuffle(&mut block.trials);
@@ -78,8 +78,8 @@ pub fn plan(spec: &Spec, site: &Site<'_>, seed: u64) -> Result<Plan, Unable> {
         }
     }
     let info = |id: &str| site.models.iter().find(|m| m.id == id).expect("planned from this list");
-    let predicted =
-        blocks.iter().map(|b| block_cost(b, info(&b.model), site.cpus).as_millis() as u64).sum();
+    let cost = |b: &PlannedBlock| block_cost(b, info(&b.model), site.cpus).as_millis() as u64;
+    let predicted = blocks.iter().filter(|b| !b.spare).map(cost).sum();
     let planned = |m: &&ModelInfo| blocks.iter().any(|b| b.model == m.id);
     let models = site.models.iter().filter(planned).map(|m| m.id.clone()).collect();
     Ok(Plan {
@@ -145,6 +145,7 @@ fn add_blocks(
                 blocks.push(PlannedBlock {
                     block,
                     tier: tier(model, workload, kind),
+                    spare: kind == Kind::Spare,
                     model: model.id.clone(),
                     workload: workload.to_owned(),
                     params: params.clone(),
@@ -165,6 +166,7 @@ fn add_blocks(
     };
     let (ends, others) = counts(spec, site, workload);
     add(0, spec.blocks, Kind::Ends, cells(&ends));
+    add(2 * spec.blocks, spec.blocks.max(2), Kind::Spare, cells(&ends));
     if !others.is_empty() {
         let with_one: Vec<u32> = [1].into_iter().chain(others).collect();
         add(spec.blocks, spec.blocks, Kind::Others, cells(&with_one));
@@ -247,11 +249,13 @@ enum Kind {
     Ends,
     Others,
     Passes,
+    Spare,
 }
 
 /// Priority of a block, printed by `--dry-run`: what answers the question comes first.
 fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
     let threads = model.mechanism == "threads";
+    let kind = if kind == Kind::Spare { Kind::Ends } else { kind };
     match (model.representative, workload, kind) {
         (true, "cpu", Kind::Ends) => 0,
         (true, "sleep", Kind::Ends) if threads => 1,

@@ -128,3 +128,20 @@ proptest! {
         prop_assert!(seqs.iter().enumerate().all(|(i, s)| i as u64 == *s));
     }
 }
+
+#[test]
+fn spare_blocks_close_their_tier_and_cost_nothing_in_the_prediction() {
+    let p = plan_of("smoke", 2, 9);
+    let spares = p.blocks.iter().filter(|b| b.spare);
+    assert!(spares.clone().count() > 0);
+    for b in spares {
+        let later = p.blocks.iter().skip_while(|o| *o != b).filter(|o| o.tier == b.tier);
+        assert!(later.clone().all(|o| o.spare), "{b:?}");
+        assert_eq!(b.trials[0].pass, Pass::Throughput);
+    }
+    let cost = |b: &PlannedBlock| {
+        let info = models().into_iter().find(|m| m.id == b.model).unwrap();
+        block_cost(b, &info, 2).as_millis() as u64
+    };
+    assert_eq!(p.predicted_ms, p.blocks.iter().filter(|b| !b.spare).map(cost).sum::<u64>());
+}

@@ -68,9 +68,10 @@ fn io_row(r: &IoRow) -> Value {
 
 /// `{"estimate","ci95":[lo,hi],"n"}`, or null where there is none.
 pub fn interval_json(interval: Option<Interval>) -> Value {
-    interval.map_or(Value::Null, |i| {
-        json!({"estimate": number(i.estimate), "ci95": [number(i.lo), number(i.hi)], "n": i.n})
-    })
+    interval.map_or(
+        Value::Null,
+        |i| json!({"estimate": number(i.estimate), "ci95": [number(i.lo), number(i.hi)], "n": i.n}),
+    )
 }
 
 /// Name in JSON and on the terminal.

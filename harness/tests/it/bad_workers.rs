@@ -54,6 +54,7 @@ fn trial(script: &str) -> Trial {
     let block = PlannedBlock {
         block: 0,
         tier: 0,
+        spare: false,
         model: "sh/threads".to_owned(),
         workload: "cpu".to_owned(),
         params: BTreeMap::new(),

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use amdahl::answer;
+use amdahl::answer::Evidence;
 use amdahl::plan::SplitMix;
 use amdahl::trial::{Limits, Stage};
 use amdahl::worker::discover::{Found, Hello};
 use amdahl::worker::link::WorkerSpec;
-use amdahl_schema::{
-    Arm, Host, MachineState, Pass, Placement, Plan, PlannedBlock, PlannedTrial, RunHeader, Runtime,
-    Status, Tool, Trial,
-};
+use amdahl_schema::{Arm, Pass, Placement, PlannedBlock, PlannedTrial, Runtime, Status, Trial};
 use amdahl_stats::{ParallelismRow, Verdict};
 
 use crate::fake::{Fakes, HONEST, Quiet, Worker};
@@ -74,6 +71,7 @@ pub(crate) fn measure(
         let block = PlannedBlock {
             block,
             tier: 0,
+            spare: false,
             model: "fake/all".to_owned(),
             workload: "cpu".to_owned(),
             params: BTreeMap::new(),
@@ -86,27 +84,7 @@ pub(crate) fn measure(
 
 /// Judges them on a machine with `n` CPUs.
 pub(crate) fn row(n: u32, trials: &[Trial]) -> ParallelismRow {
-    let header = RunHeader {
-        schema: 1,
-        tool: Tool { name: "amdahl".to_owned(), version: "0".to_owned() },
-        id: "0".to_owned(),
-        started_utc: String::new(),
-        command: Vec::new(),
-        plan: Plan {
-            models: vec!["fake/all".to_owned()],
-            profile: "test".to_owned(),
-            seed: 0,
-            budget_ms: None,
-            placement: "cores".to_owned(),
-            predicted_ms: 0,
-            blocks: Vec::new(),
-        },
-        host: Host { cpus_available: n, ..Host::default() },
-        state: MachineState::default(),
-        runtimes: Vec::new(),
-        absent: Vec::new(),
-    };
-    let judgement = answer::judge(&header, None, trials);
+    let judgement = Evidence::of(trials).judge(n, None);
     judgement.parallelism.into_iter().find(|r| r.decisive).expect("one row is decisive")
 }
 
@@ -237,4 +215,22 @@ fn workers_that_never_meet_are_invalid() {
     });
     let broken = trials.iter().filter(|t| t.outcome.kind.as_deref() == Some("contest"));
     assert_eq!(broken.count(), 5);
+}
+
+#[test]
+fn what_an_external_cause_spoiled_is_replaced_and_what_the_worker_failed_is_not() {
+    let spoiled = |trials: &[Trial]| Evidence::of(trials).spoiled("fake/all", "cpu", 5, 2);
+    let mut trials = measure(2, true, |_, _, _| HONEST);
+    assert!(!spoiled(&trials));
+    // Another program took half a CPU through one of the blocks.
+    for t in trials.iter_mut().filter(|t| t.block == 2) {
+        t.gates.busy_ticks = Some(20);
+    }
+    assert!(spoiled(&trials));
+    // Two steady ones instead of it: five can be used, and one of seven was dropped.
+    let mut spare: Vec<Trial> = trials.iter().filter(|t| t.block < 2).cloned().collect();
+    spare.iter_mut().for_each(|t| t.block += 10);
+    assert!(!spoiled(&[trials.clone(), spare].concat()));
+    trials[0].outcome = amdahl_schema::Outcome::not_ok(Status::Failed, "crash", "it crashed");
+    assert!(!spoiled(&trials));
 }
