@@ -5,12 +5,11 @@
 
 mod decode;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use amdahl_schema::{
-    Arm, Contest, Pass, ReadError, RunHeader, Stage, Status, TRIALS_FILE, Trial,
-    read_run,
+    Arm, Contest, Pass, ReadError, RunHeader, Stage, Status, TRIALS_FILE, Trial, read_run,
 };
 use polars::prelude::*;
 use thiserror::Error;
@@ -72,15 +71,14 @@ pub struct RunFrames {
 }
 
 /// Reads a run and keeps what is selected.
-pub fn load(
-    dir: &Path,
-    models: &Selection,
-    workloads: &Selection,
-) -> Result<RunFrames, LoadError> {
+pub fn load(dir: &Path, models: &Selection, workloads: &Selection) -> Result<RunFrames, LoadError> {
     let run = read_run(dir)?;
     let path = dir.join(TRIALS_FILE);
     let mut header = run.header;
     header.plan.blocks.retain(|b| models.holds(&b.model) && workloads.holds(&b.workload));
+    // A spare block that was not needed was never meant to run.
+    let recorded: HashSet<u64> = run.trials.iter().map(|(_, t)| t.seq).collect();
+    header.plan.blocks.retain(|b| !b.spare || b.trials.iter().any(|t| recorded.contains(&t.seq)));
     header.absent.retain(|a| models.holds(&a.model));
     let trials: Vec<(usize, Trial)> = run
         .trials

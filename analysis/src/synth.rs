@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 
 use amdahl_schema::{
-    AbsentModel, Absence, Arm, CpuInfo, HEADER_FILE, Host, MachineState, Pass, Placement, Plan,
+    Absence, AbsentModel, Arm, CpuInfo, HEADER_FILE, Host, MachineState, Pass, Placement, Plan,
     PlannedBlock, PlannedTrial, RunHeader, Runtime, SCHEMA_VERSION, StateItem, TRIALS_FILE, Tool,
     Trial,
 };
@@ -93,7 +93,8 @@ pub fn run(spec: &Spec) -> (RunHeader, Vec<Trial>) {
     let blocks = plan_blocks(spec);
     let mut trials = Vec::new();
     for block in &blocks {
-        let model = spec.models.iter().find(|m| m.id == block.model).expect("planned from the spec");
+        let model =
+            spec.models.iter().find(|m| m.id == block.model).expect("planned from the spec");
         for (order, planned) in block.trials.iter().enumerate() {
             trials.push(trial::make(spec, model, block, planned, order as u32, &mut noise));
         }
@@ -119,7 +120,8 @@ pub(crate) struct Noise(u64);
 impl Noise {
     /// Uniform in [0, 1).
     pub(crate) fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 
@@ -136,6 +138,7 @@ fn plan_blocks(spec: &Spec) -> Vec<PlannedBlock> {
         for workload in &spec.workloads {
             for model in &spec.models {
                 blocks.push(PlannedBlock {
+                    spare: false,
                     block,
                     tier: 0,
                     model: model.id.clone(),
@@ -233,6 +236,8 @@ fn host(spec: &Spec) -> Host {
         affinity: (0..available).collect(),
         cgroup: amdahl_schema::Cgroup { version: Some(2), quota_mcpu: None, mem_bytes: None },
         cpus_available: available,
+        cpus_note: (available < spec.cpus)
+            .then(|| format!("{available} of {} cores: the affinity mask (taskset)", spec.cpus)),
         clocksource: Some("kvm-clock".to_owned()),
         llc_bytes: Some(32 << 20),
     }
@@ -253,7 +258,9 @@ fn state() -> Vec<StateItem> {
                 reason: "ENOENT: the kernel has no cpufreq here".to_owned(),
                 remedy: None,
             }),
-            advice: Some("a guest can't see frequency changes; compare with the ceiling".to_owned()),
+            advice: Some(
+                "a guest can't see frequency changes; compare with the ceiling".to_owned(),
+            ),
         },
     ]
 }
