@@ -1,10 +1,14 @@
-//! From recorded trials to the answer table on the terminal, judged by `amdahl-stats`.
+//! From recorded trials to decisions: which trials are evidence; `amdahl-stats` judges them.
+//!
+//! How the answer looks on a terminal is `table.rs`.
 
-use amdahl_schema::{Arm, Contest, Pass, RunHeader, Status, Trial};
-use amdahl_stats::{
-    GateReading, Interval, IoVerdict, Judgement, Machine, Missing, Observation, ParallelismRow,
-    Shares, Verdict, verdict_name,
-};
+mod table;
+
+use amdahl_schema::{Arm, Contest, Pass, Status, Trial};
+
+use amdahl_stats::{GateReading, Judgement, Machine, Missing, Observation, Shares};
+
+pub use table::table;
 
 /// The throughput pass of a run, as far as it has got.
 #[derive(Debug, Clone, Default)]
@@ -125,100 +129,4 @@ fn miss(trial: &Trial) -> Missing {
 /// The same decisions for programs, as in the report's `verdicts.json`.
 pub fn json(judgement: &Judgement) -> serde_json::Value {
     amdahl_stats::judgement_json(judgement)
-}
-
-/// The answer table: a row a model, in the order of the plan, absent ones last.
-pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
-    let mut rows = vec![
-        [
-            "model",
-            "CPU-bound",
-            "N",
-            "speed-up",
-            "of ceiling",
-            "CPUs used",
-            "limited by",
-            "I/O overlaps",
-        ]
-        .map(str::to_owned),
-    ];
-    let mut notes = Vec::new();
-    for model in &header.plan.models {
-        let cpu = judgement.parallelism.iter().find(|r| r.model == *model && r.decisive);
-        rows.push(row(model, cpu, &io_text(judgement, model)));
-        let unknown = cpu.filter(|r| r.verdict == Verdict::Unknown);
-        notes.extend(unknown.map(|r| format!("{model}: {}", first_reasons(&r.reasons))));
-    }
-    for absent in &header.absent {
-        let mut cells = row(&absent.model, None, "-");
-        cells[1] = "absent".to_owned();
-        rows.push(cells);
-        let remedy = absent.why.remedy.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
-        notes.push(format!("{}: {}{remedy}", absent.model, absent.why.reason));
-    }
-    let mut text = aligned(&rows);
-    for note in notes {
-        text.push_str(&format!("  {note}\n"));
-    }
-    text
-}
-
-/// Enough for a terminal; all of them are in the JSON and in the report.
-fn first_reasons(reasons: &[String]) -> String {
-    let more = reasons.len().saturating_sub(2);
-    let text = reasons.iter().take(2).cloned().collect::<Vec<_>>().join("; ");
-    if more > 0 { format!("{text}; and {more} more") } else { text }
-}
-
-fn row(model: &str, cpu: Option<&ParallelismRow>, io: &str) -> [String; 8] {
-    let dash = || "-".to_owned();
-    let Some(r) = cpu else {
-        return [model.to_owned(), dash(), dash(), dash(), dash(), dash(), dash(), io.to_owned()];
-    };
-    [
-        model.to_owned(),
-        verdict_name(r.verdict).to_owned(),
-        r.workers.to_string(),
-        interval_text(r.speedup),
-        interval_text(r.ceiling_share),
-        interval_text(r.effective_cpus),
-        if r.speedup.is_some() { r.limited_by.clone() } else { dash() },
-        io.to_owned(),
-    ]
-}
-
-fn interval_text(interval: Option<Interval>) -> String {
-    interval
-        .map_or_else(|| "-".to_owned(), |i| format!("{:.2} [{:.2}, {:.2}]", i.estimate, i.lo, i.hi))
-}
-
-/// The largest N of `sleep`, else of any other I/O-bound workload.
-fn io_text(judgement: &Judgement, model: &str) -> String {
-    let mine = judgement.io_overlap.iter().filter(|r| r.model == model);
-    let best = mine.max_by_key(|r| (r.workload == "sleep", r.workers));
-    best.map_or_else(
-        || "-".to_owned(),
-        |r| {
-            let word = match r.verdict {
-                IoVerdict::Overlaps => "yes",
-                IoVerdict::DoesNot => "no",
-                IoVerdict::Unknown if r.blocks == 0 => "not measured",
-                IoVerdict::Unknown => "unknown",
-            };
-            let ratio =
-                r.throughput_ratio.map(|i| format!(", x{:.1} at {}", i.estimate, r.workers));
-            format!("{word}{}", ratio.unwrap_or_default())
-        },
-    )
-}
-
-fn aligned(rows: &[[String; 8]]) -> String {
-    let width = |c: usize| rows.iter().map(|r| r[c].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..8).map(width).collect();
-    let line = |r: &[String; 8]| {
-        let cells: Vec<String> =
-            r.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}")).collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
 }

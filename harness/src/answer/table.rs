@@ -1,0 +1,148 @@
+//! The answer table on the terminal.
+
+use amdahl_schema::RunHeader;
+use amdahl_stats::{Interval, IoRow, IoVerdict, Judgement, ParallelismRow, Verdict, verdict_name};
+
+const HEAD: [&str; 8] = [
+    "model",
+    "CPU-bound",
+    "N",
+    "speed-up",
+    "of ceiling",
+    "CPUs used",
+    "limited by",
+    "I/O overlaps",
+];
+
+/// A row a model, in the order of the plan, absent ones last; models that the budget did not reach
+/// share a line (the report has a row for each).
+pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    let (mut notes, mut not_run) = (Vec::new(), Vec::new());
+    for model in &header.plan.models {
+        let cpu = judgement.parallelism.iter().find(|r| r.model == *model && r.decisive);
+        let io = best_io(judgement, model);
+        if cpu.is_none_or(untouched) && io.is_none_or(|r| r.blocks == 0) {
+            not_run.push(model.as_str());
+            continue;
+        }
+        rows.push(row(model, cpu, &io_text(io)));
+        let unknown = cpu.filter(|r| r.verdict == Verdict::Unknown);
+        notes.extend(unknown.map(|r| format!("{model}: {}", first_reasons(&r.reasons))));
+    }
+    for absent in &header.absent {
+        let mut cells = row(&absent.model, None, "-");
+        cells[1] = "absent".to_owned();
+        rows.push(cells);
+        let remedy = absent.why.remedy.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+        notes.push(format!("{}: {}{remedy}", absent.model, absent.why.reason));
+    }
+    if !not_run.is_empty() {
+        let n = not_run.len();
+        notes.push(format!("not run: budget: {} ({n} models; raise --budget)", grouped(&not_run)));
+    }
+    let mut text = aligned(&rows);
+    for note in notes {
+        text.push_str(&format!("  {note}\n"));
+    }
+    text
+}
+
+fn untouched(row: &ParallelismRow) -> bool {
+    row.blocks == 0 && row.dropped == 0
+}
+
+/// `python3.8/processes-fork, python3.8/processes-spawn` as `python3.8/{processes-fork, processes-spawn}`.
+fn grouped(models: &[&str]) -> String {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for model in models {
+        let (runtime, mechanism) = model.split_once('/').unwrap_or((model, ""));
+        match groups.iter_mut().find(|(r, _)| *r == runtime) {
+            Some((_, of)) => of.push(mechanism),
+            None => groups.push((runtime, vec![mechanism])),
+        }
+    }
+    let text = |(runtime, of): &(&str, Vec<&str>)| match of.as_slice() {
+        [one] => format!("{runtime}/{one}"),
+        many => format!("{runtime}/{{{}}}", many.join(", ")),
+    };
+    groups.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// Enough for a terminal; all of them are in the JSON and in the report.
+fn first_reasons(reasons: &[String]) -> String {
+    let more = reasons.len().saturating_sub(2);
+    let text = reasons.iter().take(2).cloned().collect::<Vec<_>>().join("; ");
+    if more > 0 { format!("{text}; and {more} more") } else { text }
+}
+
+fn row(model: &str, cpu: Option<&ParallelismRow>, io: &str) -> [String; 8] {
+    let dash = || "-".to_owned();
+    let Some(r) = cpu else {
+        return [model.to_owned(), dash(), dash(), dash(), dash(), dash(), dash(), io.to_owned()];
+    };
+    [
+        model.to_owned(),
+        if untouched(r) { "not run".to_owned() } else { verdict_name(r.verdict).to_owned() },
+        r.workers.to_string(),
+        interval_text(r.speedup),
+        interval_text(r.ceiling_share),
+        interval_text(r.effective_cpus),
+        if r.speedup.is_some() { r.limited_by.clone() } else { dash() },
+        io.to_owned(),
+    ]
+}
+
+fn interval_text(interval: Option<Interval>) -> String {
+    interval
+        .map_or_else(|| "-".to_owned(), |i| format!("{:.2} [{:.2}, {:.2}]", i.estimate, i.lo, i.hi))
+}
+
+/// The largest N of `sleep`, else of any other I/O-bound workload.
+fn best_io<'a>(judgement: &'a Judgement, model: &str) -> Option<&'a IoRow> {
+    let mine = judgement.io_overlap.iter().filter(|r| r.model == model);
+    mine.max_by_key(|r| (r.workload == "sleep", r.workers))
+}
+
+fn io_text(row: Option<&IoRow>) -> String {
+    let Some(r) = row else { return "-".to_owned() };
+    let word = match r.verdict {
+        IoVerdict::Overlaps => "yes",
+        IoVerdict::DoesNot => "no",
+        IoVerdict::Unknown if r.blocks == 0 => "not run",
+        IoVerdict::Unknown => "unknown",
+    };
+    let ratio = r.throughput_ratio.map(|i| format!(", x{:.1} at {}", i.estimate, r.workers));
+    format!("{word}{}", ratio.unwrap_or_default())
+}
+
+fn aligned(rows: &[[String; 8]]) -> String {
+    let width = |c: usize| rows.iter().map(|r| r[c].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..8).map(width).collect();
+    let line = |r: &[String; 8]| {
+        let cells: Vec<String> =
+            r.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_not_run_are_grouped_by_runtime() {
+        let models = ["python3.8/a", "python3.8/b", "rust/c"];
+        assert_eq!(grouped(&models), "python3.8/{a, b}, rust/c");
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let cells =
+            |t: &str| std::array::from_fn(|i| if i == 0 { t.to_owned() } else { "x".to_owned() });
+        let text = aligned(&[cells("a"), cells("long name")]);
+        let at: Vec<_> = text.lines().map(|l| l.find('x').unwrap()).collect();
+        assert_eq!(at[0], at[1]);
+    }
+}
