@@ -46,6 +46,7 @@ mod cell;
 mod clock;
 mod error;
 mod go;
+mod loops;
 mod model;
 mod probe;
 mod program;
