@@ -43,7 +43,7 @@ impl Sharing {
         match self {
             Self::Threads => "Threads of one process",
             Self::Processes => "Processes",
-            Self::Other => "Other models in one process",
+            Self::Other => "Other models",
         }
     }
 }
@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn versions_order_as_numbers_and_threads_come_first() {
-        let ids = ["python3.9/processes-fork", "python3.10/threads", "python3.9/threads", "rust/threads"];
+        let ids =
+            ["python3.9/processes-fork", "python3.10/threads", "python3.9/threads", "rust/threads"];
         let sorted = in_order(ids.map(str::to_owned));
         assert_eq!(
             sorted,

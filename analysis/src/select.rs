@@ -101,7 +101,9 @@ mod tests {
     use super::*;
 
     fn ids() -> Vec<String> {
-        ["rust/threads", "python3.13/threads", "python3.13t+gil/threads"].map(str::to_owned).to_vec()
+        ["rust/threads", "python3.13/threads", "python3.13t+gil/threads"]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     #[test]

@@ -42,15 +42,24 @@ pub fn summarise(
     let recorded = recorded(frames)?;
     let groups = outcome_groups(&frames.trials)?;
     let coverage = coverage::coverage(&frames.header.plan, &groups, &recorded);
+    let cells = counters::decisive_cells(&judgement);
     let answers = answer::answers(&model_order, &judgement, &frames.header.absent, &coverage);
     Ok(Summary {
         headline: answer::headline(&run, &answers),
         speedups: speedups(&judgement, &run.host),
         overlaps: overlaps(&judgement, &run.host),
         budgets: budgets(&judgement),
-        latencies: latency::figures(&frames.latencies, run.host.cpus_available),
-        timelines: timeline::figures(&frames.spans, &cpu_bound(&judgement), run.host.cpus_available),
-        counters: counters::table(counter_rows(&frames.counters)?),
+        latencies: latency::figures(
+            &frames.latencies,
+            &cpu_bound(&judgement),
+            run.host.cpus_available,
+        ),
+        timelines: timeline::figures(
+            &frames.spans,
+            &cpu_bound(&judgement),
+            run.host.cpus_available,
+        ),
+        counters: counters::table(counter_rows(&frames.counters)?, &cells),
         answers,
         judgement,
         coverage,
@@ -136,8 +145,7 @@ fn outcome_groups(trials: &DataFrame) -> PolarsResult<Vec<OutcomeGroup>> {
 
 /// What the throughput pass says, decided by the same crate that the measuring program asks.
 fn judged(frames: &RunFrames, run: &RunFacts) -> PolarsResult<Judgement> {
-    let machine =
-        Machine { cpus_available: run.host.cpus_available, note: run.cpus_note.clone() };
+    let machine = Machine { cpus_available: run.host.cpus_available, note: run.cpus_note.clone() };
     let throughput = frames
         .trials
         .clone()
@@ -183,12 +191,7 @@ fn observation(t: &Table<'_>, i: usize) -> PolarsResult<Result<Observation, Miss
     let (block, workers) = (t.u32("block", i)?, t.u32("workers", i)?);
     let ceiling = t.text("arm", i)? == "ceiling";
     let Some(rate) = t.maybe_f64("rate", i)? else {
-        let (kind, reason) = (t.text("kind", i)?, t.text("reason", i)?);
-        let reason = match (kind.as_str(), reason.as_str()) {
-            ("", _) => "no operation was completed in the windows".to_owned(),
-            (kind, "") => kind.to_owned(),
-            (kind, reason) => format!("{kind}: {reason}"),
-        };
+        let reason = lack(&t.text("status", i)?, &t.text("kind", i)?, &t.text("reason", i)?);
         return Ok(Err(Missing { model, workload, block, workers, ceiling, reason }));
     };
     let contest = match t.text("contest", i)?.as_str() {
@@ -215,6 +218,16 @@ fn observation(t: &Table<'_>, i: usize) -> PolarsResult<Result<Observation, Miss
         drift: t.maybe_f64("drift", i)?,
         gil: t.maybe_bool("gil", i)?,
     }))
+}
+
+/// Why a trial has no rate, in the words of the answer table on the terminal.
+fn lack(status: &str, kind: &str, reason: &str) -> String {
+    let kind = if kind.is_empty() { "no rate" } else { kind };
+    match (status, reason) {
+        ("not_run", _) => format!("not run: {kind}"),
+        (_, "") => format!("{kind}: no operation completed"),
+        _ => format!("{kind}: {reason}"),
+    }
 }
 
 fn shares(t: &Table<'_>, i: usize) -> PolarsResult<Option<Shares>> {
@@ -291,40 +304,13 @@ fn facts(frames: &RunFrames, models: &Selection, workloads: &Selection) -> RunFa
         tool: format!("{} {}", h.tool.name, h.tool.version),
         command: h.command.clone(),
         plan: h.plan.clone(),
-        cpus_note: cpus_note(&h.host),
+        cpus_note: h.host.cpus_note.clone(),
         host: h.host.clone(),
         state: h.state.clone(),
         runtimes: h.runtimes.clone(),
         torn: frames.torn.clone(),
         selection: (!parts.is_empty()).then(|| parts.join("; ")),
     }
-}
-
-/// Why fewer CPUs are available than the machine has logical ones.
-fn cpus_note(host: &Host) -> Option<String> {
-    let mut notes = Vec::new();
-    if host.affinity.len() < host.cpus.len() {
-        let list: Vec<String> = host.affinity.iter().map(u32::to_string).collect();
-        notes.push(format!("affinity mask {}", list.join(",")));
-    }
-    if let Some(quota) = host.cgroup.quota_mcpu
-        && quota / 1000 < host.affinity.len() as u64
-    {
-        notes.push(format!("cgroup quota {:.1} CPUs", quota as f64 / 1000.0));
-    }
-    let cores: BTreeSet<u32> = host
-        .cpus
-        .iter()
-        .filter(|c| host.affinity.contains(&c.cpu))
-        .map(|c| c.core)
-        .collect();
-    if cores.len() < host.affinity.len() {
-        notes.push(format!("{} physical cores for {} CPUs", cores.len(), host.affinity.len()));
-    }
-    if notes.is_empty() && host.cpus.len() == 1 {
-        notes.push("the machine has one CPU".to_owned());
-    }
-    (!notes.is_empty()).then(|| notes.join(", "))
 }
 
 fn all_models(frames: &RunFrames, judgement: &Judgement) -> PolarsResult<Vec<String>> {
@@ -362,7 +348,7 @@ fn overlaps(judgement: &Judgement, host: &Host) -> Vec<SpeedupFigure> {
             workers: row.workers,
             speedup: row.throughput_ratio.map(Estimate::from),
             ceiling: None,
-            blocks: Vec::new(),
+            blocks: block_points(&row.points),
         };
         push_point(figures.entry(&row.workload).or_default(), &row.model, point);
     }
@@ -403,8 +389,7 @@ fn budgets(judgement: &Judgement) -> Vec<BudgetFigure> {
             limited_by: row.limited_by.clone(),
         });
     }
-    let figure =
-        |(workload, rows): (&str, _)| BudgetFigure { workload: workload.to_owned(), rows };
+    let figure = |(workload, rows): (&str, _)| BudgetFigure { workload: workload.to_owned(), rows };
     figures.into_iter().map(figure).collect()
 }
 

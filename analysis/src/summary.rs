@@ -134,6 +134,8 @@ pub struct IoAnswer {
     pub ratio: Option<Estimate>,
     /// First reason of an unknown verdict.
     pub why: Option<String>,
+    /// Why no block was run, where none was.
+    pub not_run: Option<String>,
 }
 
 /// Speed-up (or throughput ratio) against N for one workload.
@@ -199,6 +201,8 @@ pub struct LatencyCurve {
     pub max_ns: u64,
     /// Operations of all trials.
     pub operations: u64,
+    /// Trials during which other programs held the CPUs for more than the limit for blocks.
+    pub disturbed: usize,
     /// Measured cost of timing one operation, thousandths of a nanosecond; the largest of the trials.
     pub timer_cost_ps: Option<u64>,
 }
@@ -247,6 +251,8 @@ pub struct TimelinePanel {
     pub workers: u32,
     /// Block it is from.
     pub block: u32,
+    /// Share of the time that other programs held its CPUs, where that is above the limit for blocks.
+    pub disturbed: Option<f64>,
     /// Usual time between the ends of two operations of one worker, ns (median).
     pub usual_ns: u64,
     /// By worker: stretches, from and to in ns.
@@ -305,12 +311,25 @@ pub fn budget_parts(b: &Budget) -> [(&'static str, &'static str, f64); 8] {
 /// Counters of the counters pass.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CounterTable {
-    /// Metric ids that some model has a value of, in order of the record.
-    pub metrics: Vec<String>,
+    /// Metrics that some model has a value of, in order of the record.
+    pub metrics: Vec<Metric>,
     /// One a model × workload × N.
     pub rows: Vec<CounterRow>,
     /// Metrics without a value, with the reason.
     pub absences: Vec<CounterAbsence>,
+}
+
+/// A metric with its source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Metric {
+    /// Id.
+    pub id: String,
+    /// `perf` or `proc`.
+    pub source: String,
+    /// Whether it counts nanoseconds.
+    pub is_time: bool,
+    /// Whether the text shows it; the data file has every metric.
+    pub shown: bool,
 }
 
 /// Counters of one model at one N.
@@ -322,6 +341,8 @@ pub struct CounterRow {
     pub workload: String,
     /// N.
     pub workers: u32,
+    /// Whether the text shows it; the data file has every row.
+    pub shown: bool,
     /// In the order of [`CounterTable::metrics`].
     pub cells: Vec<Option<CounterCell>>,
 }
@@ -329,8 +350,6 @@ pub struct CounterRow {
 /// One metric of one model at one N.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CounterCell {
-    /// `perf` or `proc`.
-    pub source: String,
     /// Events a second of wall time, all workers together.
     pub per_second: Estimate,
     /// Events an operation.
@@ -342,10 +361,10 @@ pub struct CounterCell {
 /// A metric that could not be counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CounterAbsence {
-    /// Metric id.
-    pub id: String,
     /// `perf` or `proc`.
     pub source: String,
+    /// Metric ids.
+    pub ids: Vec<String>,
     /// Why.
     pub reason: String,
     /// What would help.

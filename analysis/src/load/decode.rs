@@ -25,6 +25,8 @@ pub struct LatencyTrial {
     pub workload: String,
     /// N.
     pub workers: u32,
+    /// Share of the time that other programs held its CPUs.
+    pub foreign: Option<f64>,
     /// Cost of timing one operation, thousandths of a nanosecond.
     pub timer_cost_ps: Option<u64>,
     /// Largest value, exact.
@@ -46,6 +48,8 @@ pub struct SpanTrial {
     pub workload: String,
     /// N.
     pub workers: u32,
+    /// Share of the time that other programs held its CPUs.
+    pub foreign: Option<f64>,
     /// By worker: number and ends, ns.
     pub lanes: Vec<(u32, Vec<u64>)>,
 }
@@ -74,6 +78,7 @@ pub(super) fn latency(
         model: trial.model.clone(),
         workload: trial.workload.clone(),
         workers: trial.workers,
+        foreign: foreign(trial),
         timer_cost_ps: trial.timer_cost_ps,
         max_ns: trial.histograms.iter().map(|h| h.max).max().unwrap_or(0),
         histogram,
@@ -94,8 +99,16 @@ pub(super) fn spans(trial: &Trial) -> Option<SpanTrial> {
         model: trial.model.clone(),
         workload: trial.workload.clone(),
         workers: trial.workers,
+        foreign: foreign(trial),
         lanes,
     })
+}
+
+/// Run delay of pinned carriers where it is known, else the kernel's ticks.
+fn foreign(trial: &Trial) -> Option<f64> {
+    let gates = &trial.gates;
+    let by_ticks = || Some(gates.foreign_ticks()? / gates.capacity_ticks().max(1.0));
+    trial.foreign_delay_share().or_else(by_ticks)
 }
 
 fn decode(

@@ -73,25 +73,30 @@ impl Axis {
     }
 }
 
-/// Ticks for worker counts: one line a count; powers of two are labelled before the others.
+/// Ticks for worker counts: one line a count. Labels: powers of two at the smallest regular step that
+/// fits, then whatever else finds room.
 pub fn worker_ticks(axis: &Axis, counts: &[u32], width: impl Fn(&str) -> f64) -> Vec<Tick> {
-    let mut labelled: Vec<(f64, f64)> = Vec::new();
-    let mut by_rank: Vec<u32> = counts.to_vec();
-    by_rank.sort_by_key(|n| (!n.is_power_of_two(), *n));
-    for n in by_rank {
-        let (at, half) = (axis.at(f64::from(n)), width(&n.to_string()) / 2.0 + 1.5);
-        if labelled.iter().all(|(x, h)| (x - at).abs() >= h + half) {
-            labelled.push((at, half));
+    let fits = |shown: &[u32], n: u32| {
+        let room = |m: u32| width(&m.to_string()) / 2.0 + 2.0;
+        let apart = |m: &u32| {
+            *m == n || (axis.at(f64::from(*m)) - axis.at(f64::from(n))).abs() >= room(*m) + room(n)
+        };
+        shown.iter().all(apart)
+    };
+    let powers = |step: u32| {
+        let every = move |n: &&u32| n.is_power_of_two() && n.trailing_zeros().is_multiple_of(step);
+        counts.iter().filter(every).copied().collect::<Vec<u32>>()
+    };
+    let mut shown =
+        (1..=8).map(powers).find(|set| set.iter().all(|n| fits(set, *n))).unwrap_or_default();
+    for n in counts {
+        let regular = n.is_power_of_two() && shown.len() > 2;
+        if !shown.contains(n) && !regular && fits(&shown, *n) {
+            shown.push(*n);
         }
     }
-    counts
-        .iter()
-        .map(|n| {
-            let at = axis.at(f64::from(*n));
-            let shown = labelled.iter().any(|(x, _)| (x - at).abs() < 1e-9);
-            Tick { value: f64::from(*n), label: if shown { n.to_string() } else { String::new() } }
-        })
-        .collect()
+    let label = |n: &u32| if shown.contains(n) { n.to_string() } else { String::new() };
+    counts.iter().map(|n| Tick { value: f64::from(*n), label: label(n) }).collect()
 }
 
 /// Ticks of ratios on a log2 axis: powers of two, and halves between them where there are few.
@@ -106,9 +111,29 @@ pub fn ratio_ticks(lo: f64, hi: f64) -> Vec<Tick> {
     values.into_iter().map(|value| Tick { value, label: plain(value) }).collect()
 }
 
-/// Ticks at powers of ten, labelled as time.
+/// Ticks of times: powers of ten, and 2 and 5 between them where there are few.
 pub fn time_ticks(lo_ns: f64, hi_ns: f64) -> Vec<Tick> {
-    decades(lo_ns, hi_ns).map(|k| Tick { value: 10f64.powi(k), label: time_label(k) }).collect()
+    let steps: &[f64] = if hi_ns / lo_ns > 60.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let inside = |v: &f64| (lo_ns * 0.999..=hi_ns * 1.001).contains(v);
+    (0..=13)
+        .flat_map(|k| steps.iter().map(move |m| m * 10f64.powi(k)))
+        .filter(inside)
+        .map(|value| Tick { value, label: time_label(value) })
+        .collect()
+}
+
+/// A range from one 1-2-5 step to another that holds every value, a factor of 5 at least.
+pub fn time_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let (lo, hi) = extent(values)?;
+    let step = |v: f64, pick: fn(f64, f64) -> bool| {
+        let decade = 10f64.powf(v.log10().floor());
+        let steps = [1.0, 2.0, 5.0, 10.0].map(|m| m * decade);
+        let mut fitting = steps.into_iter().filter(|s| pick(*s, v));
+        if pick(0.0, 1.0) { fitting.next_back() } else { fitting.next() }
+    };
+    let lo = step(lo, |s, v| s <= v * 1.000_001)?;
+    let hi = step(hi, |s, v| s >= v * 0.999_999)?;
+    Some((lo, hi.max(lo * 5.0)))
 }
 
 /// Ticks at powers of ten, labelled as a share: `1`, `0.1`, `10⁻³`.
@@ -130,30 +155,31 @@ pub fn linear_ticks(hi: f64, n: usize) -> Vec<Tick> {
 
 /// A range of decades, widened to whole ones, that holds every value.
 pub fn whole_decades(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    let (mut lo, mut hi) = (f64::INFINITY, 0.0_f64);
-    for v in values.filter(|v| *v > 0.0 && v.is_finite()) {
-        (lo, hi) = (lo.min(v), hi.max(v));
-    }
-    if hi <= 0.0 {
-        return None;
-    }
+    let (lo, hi) = extent(values)?;
     let down = 10f64.powf(lo.log10().floor());
     let up = 10f64.powf(hi.log10().ceil());
     Some((down, if up > down { up } else { down * 10.0 }))
+}
+
+/// The smallest and the largest positive value.
+fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let wider = |(lo, hi): (f64, f64), v: f64| (lo.min(v), hi.max(v));
+    let found = values.filter(|v| *v > 0.0 && v.is_finite()).fold((f64::INFINITY, 0.0), wider);
+    (found.1 > 0.0).then_some(found)
 }
 
 fn decades(lo: f64, hi: f64) -> impl Iterator<Item = i32> {
     (-12..=15).filter(move |k| (lo * 0.999..=hi * 1.001).contains(&10f64.powi(*k)))
 }
 
-fn time_label(k: i32) -> String {
-    let (unit, base) = match k {
-        ..3 => ("ns", 0),
-        3..6 => ("µs", 3),
-        6..9 => ("ms", 6),
-        _ => ("s", 9),
+fn time_label(ns: f64) -> String {
+    let (value, unit) = match ns {
+        ..999.0 => (ns, "ns"),
+        ..999e3 => (ns / 1e3, "µs"),
+        ..999e6 => (ns / 1e6, "ms"),
+        _ => (ns / 1e9, "s"),
     };
-    format!("{} {unit}", 10u64.pow((k - base).max(0) as u32))
+    format!("{} {unit}", plain(value))
 }
 
 fn share_label(k: i32) -> String {
@@ -210,6 +236,8 @@ mod tests {
         let times: Vec<String> = time_ticks(10.0, 1e9).into_iter().map(|t| t.label).collect();
         assert_eq!(times.first().map(String::as_str), Some("10 ns"));
         assert!(times.contains(&"1 ms".to_owned()) && times.contains(&"1 s".to_owned()));
+        assert_eq!(time_range([120e3, 4.9e6].into_iter()), Some((100e3, 5e6)));
+        assert_eq!(time_range([1.1e6].into_iter()), Some((1e6, 5e6)));
         assert_eq!(share_ticks(1e-3, 1.0)[0].label, "10⁻³");
         let ratios: Vec<String> = ratio_ticks(0.8, 2.2).into_iter().map(|t| t.label).collect();
         assert_eq!(ratios, ["1", "1.5", "2"]);

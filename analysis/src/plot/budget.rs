@@ -40,6 +40,7 @@ pub fn draw(figure: &BudgetFigure, facts: &str) -> Figure {
     Figure {
         name: format!("budget-{}", file_part(&figure.workload)),
         svg: canvas.finish(&title, &description),
+        title,
     }
 }
 
@@ -109,7 +110,7 @@ fn draw_legend(canvas: &mut Canvas, top: f64) {
         canvas.text(label, (x + 13.0, y), Anchor::Left, INK);
     }
     let y = top + 2.5 * LINE_PT;
-    let text = "Means over blocks. Tick at the end: N. Left of 0: more than the parts explain.";
+    let text = "Means over blocks. Tick at the end: N. Left of 0: by how much the parts right of it exceed N.";
     canvas.text(text, (6.0, y), Anchor::Left, GREY);
 }
 

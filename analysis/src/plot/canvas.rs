@@ -106,11 +106,8 @@ impl Canvas {
 
     /// A polyline.
     pub fn line(&mut self, points: &[(f64, f64)], stroke: Stroke) {
-        let pieces = if stroke.dash.is_empty() {
-            vec![points.to_vec()]
-        } else {
-            cut(points, stroke.dash)
-        };
+        let pieces =
+            if stroke.dash.is_empty() { vec![points.to_vec()] } else { cut(points, stroke.dash) };
         for piece in pieces.into_iter().filter(|p| p.len() > 1) {
             let points = piece.into_iter().map(units).collect();
             let style = shape(stroke.color, stroke.alpha, stroke.width);

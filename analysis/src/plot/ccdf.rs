@@ -1,9 +1,10 @@
 //! Latency: the share of operations that took longer, on two logarithmic axes.
 
-use crate::plot::axis::{Axis, Spacing, share_ticks, time_ticks, whole_decades};
+use crate::model::in_order;
+use crate::plot::axis::{Axis, Spacing, share_ticks, time_range, time_ticks, whole_decades};
 use crate::plot::canvas::{Canvas, Stroke};
 use crate::plot::panel::{
-    Area, Grid, clip, columns_for, draw_frame, draw_legend, series_stroke, split_panels,
+    Area, Grid, clip, draw_frame, draw_legend_at, series_stroke, split_panels,
 };
 use crate::plot::style::{draw_marker, look};
 use crate::plot::text::{SIZE_PT, width_pt};
@@ -17,21 +18,30 @@ const MARKERS: usize = 4;
 
 /// Draws the figure; `facts` (machine and date) end its description.
 pub fn draw(figure: &LatencyFigure, facts: &str) -> Figure {
-    let panels = panels(figure);
-    let legends: Vec<usize> = panels.iter().map(|(_, c)| c.len()).collect();
-    let key = "Thick: mean over trials (geometric, of the latency at each share), to where 20 operations of every \
+    let rows = rows(figure);
+    let key = "Thick: geometric mean over trials of the latency at each share, to where 20 operations of every \
                trial lie beyond. Thin: every trial, to its last operation.";
-    let grid = Grid::new(&legends, columns_for(panels.len()), PLOT_H, key);
+    let label = figure.curves.iter().map(|c| width_pt(&c.model, SIZE_PT)).fold(40.0, f64::max);
+    let columns = figure.panel_workers.len().max(1);
+    let grid = Grid::with_side_legends(rows.len(), columns, label, PLOT_H, key);
     let mut canvas = Canvas::new(grid.width, grid.height);
     let points = || {
         let shown = |c: &&LatencyCurve| figure.panel_workers.contains(&c.workers);
         figure.curves.iter().filter(shown).flat_map(|c| &c.trials).flat_map(|t| &t.points)
     };
-    let x_range = whole_decades(points().map(|p| p.latency_ns)).unwrap_or((1.0, 10.0));
+    let x_range = time_range(points().map(|p| p.latency_ns)).unwrap_or((1.0, 10.0));
     let y_range = whole_decades(points().map(|p| p.share).chain([0.1, 1.0])).unwrap_or((0.1, 1.0));
-    for (k, (title, curves)) in panels.iter().enumerate() {
-        let y_title = if grid.leads_row(k) { "share of operations above" } else { "" };
-        panel(&mut canvas, &grid.areas[k], (title, y_title), curves, x_range, y_range);
+    for (r, (title, models)) in rows.iter().enumerate() {
+        for (k, n) in figure.panel_workers.iter().enumerate() {
+            let here = |c: &&LatencyCurve| c.workers == *n && models.contains(&c.model.as_str());
+            let curves: Vec<&LatencyCurve> = figure.curves.iter().filter(here).collect();
+            let y_title = if k == 0 { "share that takes longer" } else { "" };
+            let title =
+                if title.is_empty() { format!("N = {n}") } else { format!("{title}, N = {n}") };
+            let area = &grid.areas[r * columns + k];
+            panel(&mut canvas, area, (&title, y_title), &curves, x_range, y_range);
+        }
+        draw_legend_at(&mut canvas, grid.side_legend(r), models);
     }
     grid.draw_key(&mut canvas);
     let title = format!("Latency of operations, workload {}", figure.workload);
@@ -41,25 +51,24 @@ pub fn draw(figure: &LatencyFigure, facts: &str) -> Figure {
     Figure {
         name: format!("latency-{}", file_part(&figure.workload)),
         svg: canvas.finish(&title, &description),
+        title,
     }
 }
 
-fn panels(figure: &LatencyFigure) -> Vec<(String, Vec<&LatencyCurve>)> {
-    let mut all = Vec::new();
-    for n in &figure.panel_workers {
-        let curves: Vec<&LatencyCurve> = figure.curves.iter().filter(|c| c.workers == *n).collect();
-        for (title, members) in split_panels(&curves, |c| &c.model) {
-            let title =
-                if title.is_empty() { format!("N = {n}") } else { format!("{title}, N = {n}") };
-            all.push((short(&title), members.into_iter().copied().collect()));
-        }
-    }
-    all
-}
-
-/// A panel is narrow; its title says only what differs.
-fn short(title: &str) -> String {
-    title.replace("Threads of one process", "Threads").replace("Other models in one process", "Other models")
+/// Models that share a row of panels, with its title.
+fn rows(figure: &LatencyFigure) -> Vec<(String, Vec<&str>)> {
+    let shown = |c: &&LatencyCurve| figure.panel_workers.contains(&c.workers);
+    let models = in_order(figure.curves.iter().filter(shown).map(|c| c.model.clone()));
+    let named = |id: &String| {
+        figure.curves.iter().map(|c| c.model.as_str()).find(|m| m == id).unwrap_or_default()
+    };
+    split_panels(&models, |m| m.as_str())
+        .into_iter()
+        .map(|(title, members)| {
+            let title = title.replace("Threads of one process", "Threads");
+            (title, members.into_iter().map(named).collect())
+        })
+        .collect()
 }
 
 fn panel(
@@ -86,7 +95,13 @@ fn panel(
     };
     let x_ticks = x.thin(time_ticks(x.lo, x.hi), |l| width_pt(l, SIZE_PT) + 4.0);
     let y_ticks = share_ticks(y.lo, y.hi);
-    draw_frame(canvas, area, title, (&x, &x_ticks, "latency of one operation"), (&y, &y_ticks, y_title));
+    draw_frame(
+        canvas,
+        area,
+        title,
+        (&x, &x_ticks, "latency of one operation"),
+        (&y, &y_ticks, y_title),
+    );
     let place = |points: &[CcdfPoint]| -> Vec<(f64, f64)> {
         points.iter().map(|p| (x.at(p.latency_ns), y.at(p.share))).collect()
     };
@@ -111,6 +126,4 @@ fn panel(
             draw_marker(canvas, &style, *at, 3.8);
         }
     }
-    let names: Vec<&str> = curves.iter().map(|c| c.model.as_str()).collect();
-    draw_legend(canvas, area, &names);
 }

@@ -28,6 +28,8 @@ pub const SERIES_MAX: usize = 6;
 pub struct Figure {
     /// File name without its ending.
     pub name: String,
+    /// Title, for those who do not see it.
+    pub title: String,
     /// The SVG document.
     pub svg: String,
 }

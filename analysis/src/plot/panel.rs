@@ -9,11 +9,13 @@ use crate::plot::{COLUMN_PT, PAGE_PT, SERIES_MAX};
 /// Room left of a plot area for tick labels and the axis title.
 const LEFT: f64 = 42.0;
 /// Room right of it.
-const RIGHT: f64 = 8.0;
+const RIGHT: f64 = 14.0;
 /// Room above it for the panel's title.
 const TOP: f64 = 17.0;
 /// Room below it for tick labels and the axis title.
 const BOTTOM: f64 = 27.0;
+/// Where a legend's text begins, from the left edge of its cell.
+const LABEL_AT: f64 = 34.0;
 /// Room between rows of panels.
 const GAP: f64 = 8.0;
 
@@ -77,6 +79,36 @@ impl Grid {
         Self { width, height, areas, columns, key }
     }
 
+    /// Lays out rows of panels of `plot_h` points with one legend at the right of each row; `label` is
+    /// the width of its longest text.
+    pub fn with_side_legends(
+        rows: usize,
+        columns: usize,
+        label: f64,
+        plot_h: f64,
+        key: &str,
+    ) -> Self {
+        let legend = LABEL_AT + label;
+        let cell = ((PAGE_PT - legend) / columns as f64).min(COLUMN_PT);
+        let row_h = TOP + plot_h + BOTTOM + GAP;
+        let area = |k: usize| Area {
+            x: cell * (k % columns) as f64 + LEFT,
+            y: row_h * (k / columns) as f64 + TOP,
+            w: cell - LEFT - RIGHT,
+            h: plot_h,
+        };
+        let width = if columns == 1 { cell + legend } else { PAGE_PT };
+        let key = wrap(key, width - 12.0);
+        let height = row_h * rows as f64 + key.len() as f64 * LINE_PT + 4.0;
+        Self { width, height, areas: (0..rows * columns).map(area).collect(), columns, key }
+    }
+
+    /// Where the legend of a row begins.
+    pub fn side_legend(&self, row: usize) -> (f64, f64) {
+        let last = &self.areas[row * self.columns + self.columns - 1];
+        (last.right() + RIGHT, last.y)
+    }
+
     /// Draws the key at the foot of the figure.
     pub fn draw_key(&self, canvas: &mut Canvas) {
         let top = self.height - 4.0 - self.key.len() as f64 * LINE_PT;
@@ -92,12 +124,14 @@ impl Grid {
     }
 }
 
-/// Columns that suit a number of panels.
-pub fn columns_for(panels: usize) -> usize {
+/// Columns that suit a number of panels whose legends hold these ids.
+pub fn columns_for<'a>(panels: usize, ids: impl Iterator<Item = &'a str>) -> usize {
+    let label = ids.map(|id| width_pt(id, SIZE_PT)).fold(0.0, f64::max) + LABEL_AT + 4.0;
+    let fitting = ((PAGE_PT / label) as usize).clamp(1, 3);
     match panels {
         0 | 1 => 1,
-        2 | 4 => 2,
-        _ => 3,
+        2 | 4 => 2.min(fitting),
+        _ => fitting,
     }
 }
 
@@ -129,15 +163,20 @@ pub fn draw_frame(
     }
 }
 
-/// Lines of a legend below a panel: a piece of the line, its marker, the model's id.
+/// A legend below a panel.
 pub fn draw_legend(canvas: &mut Canvas, area: &Area, models: &[&str]) {
+    let at = (area.x - LEFT + 10.0, area.bottom() + BOTTOM);
+    draw_legend_at(canvas, at, models);
+}
+
+/// Lines of a legend from a top left corner on: a piece of the line, its marker, the model's id.
+pub fn draw_legend_at(canvas: &mut Canvas, (x, top): (f64, f64), models: &[&str]) {
     for (k, model) in models.iter().enumerate() {
-        let y = area.bottom() + BOTTOM + (k as f64 + 0.5) * LINE_PT;
-        let x = area.x - LEFT + 14.0;
+        let y = top + (k as f64 + 0.5) * LINE_PT;
         let style = look(model);
         canvas.line(&[(x, y), (x + 20.0, y)], series_stroke(&style));
         draw_marker(canvas, &style, (x + 10.0, y), 4.6);
-        canvas.text(model, (x + 25.0, y), Anchor::Left, INK);
+        canvas.text(model, (x + LABEL_AT - 10.0, y), Anchor::Left, INK);
     }
 }
 
@@ -148,10 +187,7 @@ pub fn series_stroke(style: &Look) -> Stroke {
 
 /// Splits models into panels of six at most, models of one kind of sharing together, and names the
 /// panels. The models come in the order of [`crate::model::in_order`].
-pub fn split_panels<'a, T>(
-    models: &'a [T],
-    id: impl Fn(&T) -> &str,
-) -> Vec<(String, Vec<&'a T>)> {
+pub fn split_panels<'a, T>(models: &'a [T], id: impl Fn(&T) -> &str) -> Vec<(String, Vec<&'a T>)> {
     let kind = |m: &T| crate::model::ModelName::parse(id(m)).sharing();
     if models.len() <= SERIES_MAX {
         return vec![(String::new(), models.iter().collect())];

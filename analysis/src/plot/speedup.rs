@@ -1,5 +1,7 @@
 //! Speed-up against N: mean with interval, every block, ceiling and ideal.
 
+use std::collections::BTreeMap;
+
 use crate::plot::axis::{Axis, Spacing, ratio_ticks, worker_ticks};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
 use crate::plot::panel::{
@@ -12,6 +14,9 @@ use crate::summary::{SpeedupFigure, SpeedupPoint, SpeedupSeries};
 
 /// Height of a plot area, points.
 const PLOT_H: f64 = 138.0;
+
+/// Markers nearer than this vertically would cover each other, points.
+const MARKER_APART: f64 = 5.0;
 
 /// What the ratio is and what is drawn beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +40,8 @@ pub fn draw(figure: &SpeedupFigure, kind: Kind, facts: &str) -> Figure {
             "Marker and bar: mean over blocks and 95 % interval. Dashed grey: N times the throughput of one."
         }
     };
-    let grid = Grid::new(&legends, columns_for(panels.len()), PLOT_H, key);
+    let ids = figure.series.iter().map(|s| s.model.as_str());
+    let grid = Grid::new(&legends, columns_for(panels.len(), ids), PLOT_H, key);
     let mut canvas = Canvas::new(grid.width, grid.height);
     let range = range(figure);
     for (k, (title, series)) in panels.iter().enumerate() {
@@ -44,7 +50,8 @@ pub fn draw(figure: &SpeedupFigure, kind: Kind, facts: &str) -> Figure {
             Kind::Speedup => "speed-up over one worker",
             Kind::Overlap => "throughput over one worker",
         };
-        let title = if title.is_empty() { figure.workload.as_str() } else { title };
+        let alone = format!("Workload {}", figure.workload);
+        let title = if title.is_empty() { &alone } else { title };
         panel(&mut canvas, &grid.areas[k], (title, y_title), series, figure, range, kind);
     }
     grid.draw_key(&mut canvas);
@@ -57,6 +64,7 @@ pub fn draw(figure: &SpeedupFigure, kind: Kind, facts: &str) -> Figure {
     Figure {
         name: format!("{name}-{}", crate::plot::file_part(&figure.workload)),
         svg: canvas.finish(&title, &description),
+        title,
     }
 }
 
@@ -79,8 +87,7 @@ fn panel(
         from: area.x + pad,
         to: area.right() - pad,
     };
-    let y =
-        Axis { lo: y_lo, hi: y_hi, spacing: Spacing::Log, from: area.bottom(), to: area.y };
+    let y = Axis { lo: y_lo, hi: y_hi, spacing: Spacing::Log, from: area.bottom(), to: area.y };
     if kind == Kind::Speedup {
         mark_cpus(canvas, area, &x, figure.cpus_available);
     }
@@ -92,10 +99,14 @@ fn panel(
     for piece in clip(&ideal, area) {
         canvas.line(&piece, Stroke::solid(GREY, 0.8).dashed(&[3.0, 2.5]));
     }
-    let slot = dodge(&x, &counts, series.len());
-    for (k, s) in series.iter().enumerate() {
-        let shift = slot * (k as f64 - (series.len() as f64 - 1.0) / 2.0);
-        draw_series(canvas, area, (&x, &y), s, shift, slot);
+    let slot = slot_width(&x, &counts, series.len());
+    let shifts = shifts(series, &y, slot);
+    for s in series {
+        let place = |n: u32, v: f64| {
+            let shift = shifts.get(&(n, s.model.as_str())).copied().unwrap_or(0.0);
+            (x.at(f64::from(n)) + shift, y.at(v))
+        };
+        draw_series(canvas, area, &y, s, &place, slot);
     }
     let names: Vec<&str> = series.iter().map(|s| s.model.as_str()).collect();
     draw_legend(canvas, area, &names);
@@ -119,14 +130,14 @@ fn mark_cpus(canvas: &mut Canvas, area: &Area, x: &Axis, cpus: u32) {
 fn draw_series(
     canvas: &mut Canvas,
     area: &Area,
-    (x, y): (&Axis, &Axis),
+    y: &Axis,
     series: &SpeedupSeries,
-    shift: f64,
+    at: &dyn Fn(u32, f64) -> (f64, f64),
     slot: f64,
 ) {
     let style = look(&series.model);
-    let at = |n: u32, v: f64| (x.at(f64::from(n)) + shift, y.at(v));
-    let mut path = vec![at(1, 1.0)];
+    let one = at(1, 1.0); // By definition, for every model.
+    let mut path = vec![one];
     path.extend(series.points.iter().filter_map(|p| Some(at(p.workers, centre(p)?))));
     for piece in clip(&path, area) {
         canvas.line(&piece, series_stroke(&style).alpha(0.75));
@@ -139,7 +150,7 @@ fn draw_series(
         }
         for (_, speedup, _) in p.blocks.iter().filter(|b| y.holds(b.1)) {
             let (bx, by) = at(p.workers, *speedup);
-            canvas.disc((bx + (slot * 0.36).min(2.6), by), 0.9, style.color, 0.55);
+            canvas.disc((bx + slot * 0.5, by), 0.9, style.color, 0.6);
         }
         if let Some((lo, hi)) = p.speedup.and_then(|s| s.ci95) {
             let (cx, top) = at(p.workers, y.clamp(hi));
@@ -151,8 +162,8 @@ fn draw_series(
             canvas.line(&[(cx - half, bottom), (cx + half, bottom)], stroke);
         }
     }
-    let size = (slot * 0.9).clamp(3.2, 4.8);
-    draw_marker(canvas, &style, at(1, 1.0), size * 0.8);
+    let size = (slot * 0.8).clamp(2.8, 4.2);
+    draw_marker(canvas, &style, one, size * 0.7);
     for (n, v) in series.points.iter().filter_map(|p| Some((p.workers, centre(p)?))) {
         if y.holds(v) {
             draw_marker(canvas, &style, at(n, v), size);
@@ -165,11 +176,35 @@ fn centre(p: &SpeedupPoint) -> Option<f64> {
     p.speedup.map(|s| s.value).or_else(|| p.blocks.first().map(|b| b.1))
 }
 
-/// Width of a series' own lane at each N, so that markers stand beside each other.
-fn dodge(x: &Axis, counts: &[u32], series: usize) -> f64 {
+/// Room for one marker beside another at one N.
+fn slot_width(x: &Axis, counts: &[u32], series: usize) -> f64 {
     let gaps = counts.windows(2).map(|w| x.at(f64::from(w[1])) - x.at(f64::from(w[0])));
     let nearest = gaps.fold(f64::INFINITY, f64::min);
-    (nearest * 0.72 / series.max(1) as f64).min(6.5)
+    (nearest * 0.72 / series.max(1) as f64).min(5.4)
+}
+
+/// How far each marker moves aside: only where it would cover another one at its N.
+fn shifts<'a>(series: &[&'a SpeedupSeries], y: &Axis, slot: f64) -> BTreeMap<(u32, &'a str), f64> {
+    let mut columns: BTreeMap<u32, Vec<(f64, usize)>> = BTreeMap::new();
+    for (k, s) in series.iter().enumerate() {
+        for p in &s.points {
+            let Some(v) = centre(p) else { continue };
+            columns.entry(p.workers).or_default().push((y.at(v), k));
+        }
+    }
+    let mut shifts = BTreeMap::new();
+    for (n, mut column) in columns {
+        column.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for cluster in column.chunk_by(|a, b| b.0 - a.0 < MARKER_APART) {
+            let mut members: Vec<usize> = cluster.iter().map(|(_, k)| *k).collect();
+            members.sort_unstable();
+            let middle = (members.len() as f64 - 1.0) / 2.0;
+            for (place, k) in members.into_iter().enumerate() {
+                shifts.insert((n, series[k].model.as_str()), slot * (place as f64 - middle));
+            }
+        }
+    }
+    shifts
 }
 
 fn worker_counts(figure: &SpeedupFigure) -> Vec<u32> {
@@ -188,7 +223,9 @@ fn range(figure: &SpeedupFigure) -> Range {
     for p in figure.series.iter().flat_map(|s| &s.points) {
         let interval = p.speedup.and_then(|s| s.ci95).map_or(vec![], |(a, b)| vec![a, b]);
         let blocks = p.blocks.iter().map(|b| b.1);
-        for v in p.ceiling.map(|c| c.value).into_iter().chain(interval).chain(blocks).chain(centre(p)) {
+        for v in
+            p.ceiling.map(|c| c.value).into_iter().chain(interval).chain(blocks).chain(centre(p))
+        {
             (lo, hi) = (lo.min(v), hi.max(v));
         }
     }

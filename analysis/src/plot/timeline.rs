@@ -52,6 +52,7 @@ pub fn draw(figure: &TimelineFigure, facts: &str) -> Figure {
     Figure {
         name: format!("timeline-{}", file_part(&figure.workload)),
         svg: canvas.finish(&title, &description),
+        title,
     }
 }
 
@@ -75,6 +76,10 @@ fn draw_panel(canvas: &mut Canvas, panel: &TimelinePanel, x: &Axis, top: f64) {
     let each = h / panel.lanes.len().max(1) as f64;
     let title = format!("{}, N = {}", panel.model, panel.workers);
     canvas.bold(&title, (x.from, top - 7.0), Anchor::Left);
+    if let Some(share) = panel.disturbed {
+        let text = format!("disturbed: others {:.0} %", share * 100.0);
+        canvas.text(&text, (x.to, top - 7.0), Anchor::Right, GREY);
+    }
     canvas.rect((x.from, top), (x.to, top + h), FAINT, 0.35);
     for (k, lane) in panel.lanes.iter().enumerate() {
         let y = top + (k as f64 + 0.5) * each;
@@ -82,7 +87,7 @@ fn draw_panel(canvas: &mut Canvas, panel: &TimelinePanel, x: &Axis, top: f64) {
         for (from, to) in &lane.waiting {
             canvas.line(&[(at(*from), y), (at(*to), y)], Stroke::solid(GREY, 0.4));
         }
-        let half = (each * 0.36).max(0.25);
+        let half = each * if each < 3.0 { 0.5 } else { 0.36 };
         for (from, to) in &lane.running {
             let right = at(*to).max(at(*from) + 0.2);
             canvas.rect((at(*from), y - half), (right, y + half), style.color, 0.9);
@@ -111,7 +116,7 @@ fn draw_time(canvas: &mut Canvas, x: &Axis, y: f64) {
 fn draw_key(canvas: &mut Canvas, height: f64) {
     let lines = [
         "Bar: operations of that worker followed one another at their usual pace. Hairline: one operation took more",
-        "than three times the usual, so the worker waited in it. Bars side by side overlap in time; bars in turn do not.",
+        "than three times the usual, so the worker waited in it. Bars at the same time: in parallel; in turn: one at a time.",
     ];
     for (k, line) in lines.iter().enumerate() {
         let y = height - 4.0 - (1.5 - k as f64) * LINE_PT;

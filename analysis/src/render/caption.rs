@@ -65,10 +65,11 @@ pub(super) fn timeline(f: &TimelineFigure, facts: &str) -> String {
     let workers: Vec<String> = workers.iter().map(u32::to_string).collect();
     format!(
         "Who ran when on `{}`, N = {}, the first {} of the first window of one trial a model (its \
-         first block; an illustration, so no interval). One line a worker. Bar: its operations followed \
+         least disturbed; an illustration, so no interval). One line a worker. Bar: its operations followed \
          one another at their usual pace; hairline: one operation took more than three times the \
          model's median, so the worker waited in it. Workers in parallel show bars at the same time; \
-         under a global lock bars take turns. {facts}",
+         under a global lock bars take turns. \"Disturbed\": other programs held its CPUs for that share of \
+         the trial, so gaps are theirs too. {facts}",
         f.workload,
         workers.join(", "),
         time_ns(f.span_ns as f64)

@@ -1,7 +1,8 @@
 //! The points behind each figure, as CSV with a header line; units in the column names.
 
+use amdahl_stats::{io_verdict_name, verdict_name};
+
 use crate::plot::file_part;
-use crate::render::format;
 use crate::summary::{
     BudgetFigure, Estimate, LatencyFigure, SpeedupFigure, Summary, TimelineFigure, budget_parts,
 };
@@ -83,26 +84,60 @@ pub(super) fn budget(f: &BudgetFigure) -> Named {
 /// Every decision with its numbers.
 pub(super) fn decisions(s: &Summary) -> String {
     let mut sheet = Sheet::new(&[
-        "workload", "model", "workers", "decisive", "verdict", "ratio", "ci95_lo", "ci95_hi",
-        "ceiling_share", "effective_cpus", "blocks", "dropped", "limited_by",
+        "workload",
+        "model",
+        "workers",
+        "decisive",
+        "verdict",
+        "ratio",
+        "ci95_lo",
+        "ci95_hi",
+        "ceiling_share",
+        "effective_cpus",
+        "blocks",
+        "dropped",
+        "limited_by",
     ]);
     for r in &s.judgement.parallelism {
         let (ratio, lo, hi) = cells(r.speedup.map(Estimate::from).as_ref());
         let share = r.ceiling_share.map_or_else(String::new, |e| real(e.estimate));
         let cpus = r.effective_cpus.map_or_else(String::new, |e| real(e.estimate));
-        let (decisive, verdict) = (text(r.decisive), format::verdict(r.verdict));
+        let (decisive, verdict) = (text(r.decisive), verdict_name(r.verdict));
         let (n, used, dropped) = (text(r.workers), text(r.blocks), text(r.dropped));
         sheet.row([
-            &r.workload, &r.model, &n, &decisive, verdict, &ratio, &lo, &hi, &share, &cpus, &used,
-            &dropped, &r.limited_by,
+            &r.workload,
+            &r.model,
+            &n,
+            &decisive,
+            verdict,
+            &ratio,
+            &lo,
+            &hi,
+            &share,
+            &cpus,
+            &used,
+            &dropped,
+            &r.limited_by,
         ]);
     }
     for r in &s.judgement.io_overlap {
         let (ratio, lo, hi) = cells(r.throughput_ratio.map(Estimate::from).as_ref());
         let (n, used) = (text(r.workers), text(r.blocks));
-        let verdict = format::io_verdict(r.verdict);
+        let verdict = io_verdict_name(r.verdict);
         sheet.row([
-            &r.workload, &r.model, &n, "", verdict, &ratio, &lo, &hi, "", "", &used, "", "",
+            &r.workload,
+            &r.model,
+            &n,
+            "",
+            verdict,
+            &ratio,
+            &lo,
+            &hi,
+            "",
+            "",
+            &used,
+            "",
+            "",
         ]);
     }
     sheet.0
@@ -110,17 +145,34 @@ pub(super) fn decisions(s: &Summary) -> String {
 
 pub(super) fn counters(s: &Summary) -> String {
     let mut sheet = Sheet::new(&[
-        "workload", "model", "workers", "metric", "per_second", "ci95_lo", "ci95_hi",
-        "per_operation", "trials", "multiplexed",
+        "workload",
+        "model",
+        "workers",
+        "metric",
+        "per_second",
+        "ci95_lo",
+        "ci95_hi",
+        "per_operation",
+        "trials",
+        "multiplexed",
     ]);
     for r in &s.counters.rows {
         for (metric, cell) in s.counters.metrics.iter().zip(&r.cells) {
             let Some(c) = cell else { continue };
+            let metric = format!("{} ({})", metric.id, metric.source);
             let (value, lo, hi) = cells(Some(&c.per_second));
             let per_operation = c.per_operation.map_or_else(String::new, |e| share(e.value));
             let (n, trials) = (text(r.workers), text(c.per_second.n));
             sheet.row([
-                &r.workload, &r.model, &n, metric, &value, &lo, &hi, &per_operation, &trials,
+                &r.workload,
+                &r.model,
+                &n,
+                &metric,
+                &value,
+                &lo,
+                &hi,
+                &per_operation,
+                &trials,
                 &text(c.multiplexed),
             ]);
         }

@@ -1,18 +1,29 @@
 //! Numbers as people read them: fixed digits, intervals in brackets, units that fit.
 
-use amdahl_stats::{IoVerdict, Verdict};
+use amdahl_stats::Verdict;
 
 use crate::summary::Estimate;
 
 /// What stands where a number is not known.
 pub const UNKNOWN: &str = "–";
 
+/// Marks a value of a single trial, which has no interval; tables explain it.
+pub const SINGLE: &str = "†";
+
 /// `1.97 [1.95, 1.98]`; without an interval, why.
 pub fn ratio(e: &Estimate) -> String {
     match e.ci95 {
-        Some((lo, hi)) => format!("{:.2} [{lo:.2}, {hi:.2}]", e.value),
-        None => format!("{:.2} (one trial: no interval)", e.value),
+        Some((lo, hi)) => {
+            format!("{} [{}, {}]", two_digits(e.value), two_digits(lo), two_digits(hi))
+        }
+        None => format!("{}{SINGLE}", two_digits(e.value)),
     }
+}
+
+/// Two digits after the point; what rounds to zero has no sign.
+pub fn two_digits(value: f64) -> String {
+    let text = format!("{value:.2}");
+    if text == "-0.00" { "0.00".to_owned() } else { text }
 }
 
 /// The same, or a dash.
@@ -28,7 +39,7 @@ pub fn maybe_percent(e: Option<Estimate>) -> String {
         Some(Estimate { value, ci95: Some((lo, hi)), .. }) => {
             format!("{} [{}, {}]", percent(value), percent(lo), percent(hi))
         }
-        Some(e) => format!("{} (one trial: no interval)", percent(e.value)),
+        Some(e) => format!("{}{SINGLE}", percent(e.value)),
     }
 }
 
@@ -46,7 +57,7 @@ pub fn time_ns(ns: f64) -> String {
 /// A latency with its interval in the unit of its value: `5.02 [4.98, 5.06] ms`.
 pub fn time_estimate(e: &Estimate) -> String {
     match e.ci95 {
-        None => format!("{} (one trial)", time_ns(e.value)),
+        None => format!("{}{SINGLE}", time_ns(e.value)),
         Some((lo, hi)) => format!("{} [{}, {}]", time_ns(e.value), time_ns(lo), time_ns(hi)),
     }
 }
@@ -65,7 +76,7 @@ pub fn count(value: f64) -> String {
 /// A rate of events with its interval.
 pub fn count_estimate(e: &Estimate) -> String {
     match e.ci95 {
-        None => format!("{} (one trial)", count(e.value)),
+        None => format!("{}{SINGLE}", count(e.value)),
         Some((lo, hi)) => format!("{} [{}, {}]", count(e.value), count(lo), count(hi)),
     }
 }
@@ -89,16 +100,6 @@ pub fn bytes(n: u64) -> String {
     }
 }
 
-/// A verdict as a word.
-pub fn verdict(v: Verdict) -> &'static str {
-    match v {
-        Verdict::Parallel => "parallel",
-        Verdict::Partly => "partly",
-        Verdict::Serial => "serial",
-        Verdict::Unknown => "unknown",
-    }
-}
-
 /// A verdict that explains itself.
 pub fn verdict_in_words(v: Verdict) -> &'static str {
     match v {
@@ -106,15 +107,6 @@ pub fn verdict_in_words(v: Verdict) -> &'static str {
         Verdict::Partly => "partly: more than one at a time",
         Verdict::Serial => "serial: one at a time",
         Verdict::Unknown => "unknown",
-    }
-}
-
-/// A verdict on I/O as words.
-pub fn io_verdict(v: IoVerdict) -> &'static str {
-    match v {
-        IoVerdict::Overlaps => "overlaps",
-        IoVerdict::DoesNot => "does not",
-        IoVerdict::Unknown => "unknown",
     }
 }
 
@@ -145,9 +137,16 @@ mod tests {
         let e = Estimate { value: 1.968, ci95: Some((1.951, 1.985)), n: 5 };
         assert_eq!(ratio(&e), "1.97 [1.95, 1.99]");
         assert_eq!(maybe_percent(Some(e)), "197 % [195 %, 199 %]");
-        assert_eq!(ratio(&Estimate { ci95: None, ..e }), "1.97 (one trial: no interval)");
-        assert_eq!((time_ns(5_020_000.0), time_ns(999.0)), ("5.02 ms".to_owned(), "999 ns".to_owned()));
+        assert_eq!(ratio(&Estimate { ci95: None, ..e }), "1.97†");
+        assert_eq!(
+            (time_ns(5_020_000.0), time_ns(999.0)),
+            ("5.02 ms".to_owned(), "999 ns".to_owned())
+        );
         assert_eq!((count(12_345.0), count(0.0)), ("12.3 k".to_owned(), "0.00".to_owned()));
+        assert_eq!(
+            (two_digits(-0.001), two_digits(-0.01)),
+            ("0.00".to_owned(), "-0.01".to_owned())
+        );
         assert_eq!(bytes(8 << 30), "8.0 GiB");
     }
 

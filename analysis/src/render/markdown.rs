@@ -4,7 +4,7 @@ use minijinja::{Environment, context};
 use serde::Serialize;
 
 use crate::render::tables::{self, Table};
-use crate::render::{DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, format};
+use crate::render::{DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, caption, format};
 use crate::summary::{BEYOND_MIN, RunFacts, Summary};
 
 const TEMPLATE: &str = include_str!("report.md.j2");
@@ -38,7 +38,8 @@ pub(super) struct Chapter {
     runtimes: Table,
     plan: Vec<(String, String)>,
     command: String,
-    data_dir: &'static str,
+    facts: String,
+    counters_path: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,14 +52,19 @@ struct FigureView {
 }
 
 /// Lays out one run; figures are numbered through the whole report.
-pub(super) fn chapter(s: &Summary, figures: &[Illustration], number: &mut u32) -> Chapter {
+pub(super) fn chapter(
+    s: &Summary,
+    figures: &[Illustration],
+    prefix: &str,
+    number: &mut u32,
+) -> Chapter {
     let mut of = |section: Section| {
         let views = figures.iter().filter(|i| i.section == section).map(|i| {
             *number += 1;
             FigureView {
                 number: *number,
                 path: format!("{FIGURES_DIR}/{}.svg", i.figure.name),
-                alt: i.figure.name.replace('-', " "),
+                alt: i.figure.title.clone(),
                 caption: i.caption.clone(),
                 data: i.data.iter().map(|(n, _)| format!("{DATA_DIR}/{n}.csv")).collect(),
             }
@@ -92,7 +98,8 @@ pub(super) fn chapter(s: &Summary, figures: &[Illustration], number: &mut u32) -
         runtimes: tables::runtimes(s),
         plan: plan(&s.run),
         command: format::shell(&s.run.command),
-        data_dir: DATA_DIR,
+        facts: caption::facts(&s.run),
+        counters_path: format!("{DATA_DIR}/{prefix}counters.csv"),
     }
 }
 
@@ -123,21 +130,24 @@ fn notices(s: &Summary) -> Vec<String> {
     notices
 }
 
-/// Reasons of every decision that has some.
+/// Reasons of every decision that has some; of what was not run, *Trials* tells.
 fn notes(s: &Summary) -> Vec<String> {
-    let parallelism = s.judgement.parallelism.iter();
-    let rows = parallelism
-        .map(|r| (&r.workload, &r.model, r.workers, &r.reasons))
-        .chain(s.judgement.io_overlap.iter().map(|r| (&r.workload, &r.model, r.workers, &r.reasons)));
-    let line = |(workload, model, n, reasons): (&String, &String, u32, &Vec<String>)| {
+    let line = |workload: &str, model: &str, n: u32, reasons: &[String]| {
         (!reasons.is_empty())
             .then(|| format!("`{model}` on `{workload}`, N = {n}: {}.", reasons.join("; ")))
     };
-    rows.filter_map(line).collect()
+    let cpu = s.judgement.parallelism.iter().filter(|r| r.blocks + r.dropped > 0);
+    let io = s.judgement.io_overlap.iter().filter(|r| r.blocks > 0);
+    cpu.filter_map(|r| line(&r.workload, &r.model, r.workers, &r.reasons))
+        .chain(io.filter_map(|r| line(&r.workload, &r.model, r.workers, &r.reasons)))
+        .collect()
 }
 
 fn coverage(s: &Summary) -> String {
-    format!("{} trials were planned; {} gave usable numbers.", s.coverage.planned, s.coverage.usable)
+    format!(
+        "{} trials were planned; {} gave usable numbers.",
+        s.coverage.planned, s.coverage.usable
+    )
 }
 
 fn machine(run: &RunFacts) -> Vec<(String, String)> {
@@ -152,10 +162,13 @@ fn machine(run: &RunFacts) -> Vec<(String, String)> {
     row("hypervisor", Some(h.hypervisor.clone().unwrap_or_else(|| "none seen".to_owned())));
     row("kernel", Some(h.kernel.clone()));
     row("CPUs", Some(topology(run)));
-    row("CPUs available", Some(match &run.cpus_note {
-        Some(note) => format!("{} ({note})", h.cpus_available),
-        None => h.cpus_available.to_string(),
-    }));
+    row(
+        "CPUs available",
+        Some(match &run.cpus_note {
+            Some(note) => format!("{} ({note})", h.cpus_available),
+            None => h.cpus_available.to_string(),
+        }),
+    );
     row("memory", h.mem_bytes.map(format::bytes));
     row("last-level cache", h.llc_bytes.map(format::bytes));
     row("clock source", h.clocksource.clone());
@@ -194,9 +207,8 @@ fn cgroup(run: &RunFacts) -> String {
 
 fn plan(run: &RunFacts) -> Vec<(String, String)> {
     let p = &run.plan;
-    let budget = p
-        .budget_ms
-        .map_or_else(|| "none".to_owned(), |ms| format::time_ns(ms as f64 * 1e6));
+    let budget =
+        p.budget_ms.map_or_else(|| "none".to_owned(), |ms| format::time_ns(ms as f64 * 1e6));
     let predicted = format::time_ns(p.predicted_ms as f64 * 1e6);
     [
         ("run", format!("`{}`, id `{}`", run.name, run.id)),

@@ -85,7 +85,7 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
         if !summary.counters.rows.is_empty() {
             files.insert(format!("{DATA_DIR}/{prefix}counters.csv"), csv::counters(summary));
         }
-        views.push(markdown::chapter(summary, &illustrations, &mut number));
+        views.push(markdown::chapter(summary, &illustrations, &prefix, &mut number));
     }
     files.insert(REPORT_FILE.to_owned(), markdown::report(&views)?);
     files.insert(VERDICTS_FILE.to_owned(), verdicts::json(chapters)?);

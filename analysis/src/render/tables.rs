@@ -1,6 +1,6 @@
 //! Tables as rows of text: what the template and the terminal lay out.
 
-use amdahl_stats::{IoVerdict, Verdict};
+use amdahl_stats::{IoVerdict, io_verdict_name, verdict_name};
 use serde::Serialize;
 
 use crate::render::format::{self, UNKNOWN};
@@ -63,7 +63,15 @@ fn answer_row(a: &Answer, common: Option<u32>) -> Vec<String> {
     let blank = || UNKNOWN.to_owned();
     let mut row = vec![format!("`{}`", a.model)];
     match &a.state {
-        AnswerState::Judged { verdict, workers, speedup, ceiling_share, effective_cpus, limited_by, why } => {
+        AnswerState::Judged {
+            verdict,
+            workers,
+            speedup,
+            ceiling_share,
+            effective_cpus,
+            limited_by,
+            why,
+        } => {
             row.push(match why {
                 Some(why) => format!("unknown: {why}"),
                 None => format::verdict_in_words(*verdict).to_owned(),
@@ -72,7 +80,7 @@ fn answer_row(a: &Answer, common: Option<u32>) -> Vec<String> {
             row.push(speedup.map_or_else(blank, |s| format::ratio(&s) + &at));
             row.push(format::maybe_percent(*ceiling_share));
             row.push(format::maybe_ratio(*effective_cpus));
-            row.push(limit(*verdict, limited_by));
+            row.push(limit(limited_by));
         }
         AnswerState::NotRun { why } => {
             row.push(format!("not run: {why}"));
@@ -92,10 +100,10 @@ fn answer_row(a: &Answer, common: Option<u32>) -> Vec<String> {
     row
 }
 
-fn limit(verdict: Verdict, limited_by: &str) -> String {
-    match (verdict, limited_by) {
-        (_, "nothing") => "nothing (no loss above 5 % of N)".to_owned(),
-        (_, other) => other.replace('_', " "),
+fn limit(limited_by: &str) -> String {
+    match limited_by {
+        "nothing" => "nothing (no loss above 5 % of N)".to_owned(),
+        other => other.replace('_', " "),
     }
 }
 
@@ -104,12 +112,15 @@ fn io_cell(a: &Answer) -> String {
         return UNKNOWN.to_owned();
     }
     let one = |io: &crate::summary::IoAnswer| {
+        if let Some(why) = &io.not_run {
+            return format!("not run: {why} (`{}`)", io.workload);
+        }
         let what = match io.verdict {
             IoVerdict::Overlaps => "yes",
             IoVerdict::DoesNot => "no",
             IoVerdict::Unknown => "unknown",
         };
-        let ratio = io.ratio.map(|r| format!(" {} x at N = {}", format::ratio(&r), io.workers));
+        let ratio = io.ratio.map(|r| format!(" × {} at N = {}", format::ratio(&r), io.workers));
         let why = io.why.as_ref().map_or_else(String::new, |w| format!(" ({w})"));
         format!("{what}: `{}`{}{why}", io.workload, ratio.unwrap_or_default())
     };
@@ -146,21 +157,21 @@ pub(crate) fn parallelism(s: &Summary) -> Table {
         ("blocks used (dropped)", Right),
         ("limited by", Left),
     ]);
-    for r in &s.judgement.parallelism {
+    for r in s.judgement.parallelism.iter().filter(|r| r.blocks + r.dropped > 0) {
         let ratio = |i: Option<amdahl_stats::Interval>| format::maybe_ratio(i.map(Estimate::from));
         let mark = if r.decisive { " *" } else { "" };
         table.rows.push(vec![
             format!("`{}`", r.workload),
             format!("`{}`", r.model),
             format!("{}{mark}", r.workers),
-            format::verdict(r.verdict).to_owned(),
+            verdict_name(r.verdict).to_owned(),
             ratio(r.speedup),
             ratio(r.ceiling),
             format::maybe_percent(r.ceiling_share.map(Estimate::from)),
             ratio(r.effective_cpus),
             ratio(r.karp_flatt),
             format!("{} ({})", r.blocks, r.dropped),
-            limit(r.verdict, &r.limited_by),
+            r.limited_by.replace('_', " "),
         ]);
     }
     table
@@ -176,12 +187,12 @@ pub(crate) fn io(s: &Summary) -> Table {
         ("throughput at N / at 1 [95 % interval]", Right),
         ("blocks", Right),
     ]);
-    for r in &s.judgement.io_overlap {
+    for r in s.judgement.io_overlap.iter().filter(|r| r.blocks > 0) {
         table.rows.push(vec![
             format!("`{}`", r.workload),
             format!("`{}`", r.model),
             r.workers.to_string(),
-            format::io_verdict(r.verdict).to_owned(),
+            io_verdict_name(r.verdict).to_owned(),
             format::maybe_ratio(r.throughput_ratio.map(Estimate::from)),
             r.blocks.to_string(),
         ]);
@@ -200,11 +211,17 @@ pub(crate) fn percentiles(s: &Summary) -> Table {
         for c in f.curves.iter().filter(|c| f.panel_workers.contains(&c.workers)) {
             let mut row =
                 vec![format!("`{}`", f.workload), format!("`{}`", c.model), c.workers.to_string()];
-            row.extend(c.percentiles.iter().map(|p| {
-                p.as_ref().map_or_else(|| UNKNOWN.to_owned(), format::time_estimate)
-            }));
+            row.extend(
+                c.percentiles
+                    .iter()
+                    .map(|p| p.as_ref().map_or_else(|| UNKNOWN.to_owned(), format::time_estimate)),
+            );
             row.push(format::time_ns(c.max_ns as f64));
-            row.push(format!("{} ({})", c.operations, c.trials.len()));
+            let disturbed = match c.disturbed {
+                0 => String::new(),
+                n => format!(", {n} disturbed"),
+            };
+            row.push(format!("{} ({}{disturbed})", c.operations, c.trials.len()));
             table.rows.push(row);
         }
     }
@@ -222,8 +239,8 @@ pub(crate) fn budget(s: &Summary) -> Table {
         for r in &f.rows {
             let mut row =
                 vec![format!("`{}`", f.workload), format!("`{}`", r.model), r.workers.to_string()];
-            row.extend(budget_parts(&r.parts).map(|(_, _, v)| format!("{v:.2}")));
-            row.extend([limit(Verdict::Unknown, &r.limited_by), r.blocks.to_string()]);
+            row.extend(budget_parts(&r.parts).map(|(_, _, v)| format::two_digits(v)));
+            row.extend([r.limited_by.replace('_', " "), r.blocks.to_string()]);
             table.rows.push(row);
         }
     }
@@ -232,16 +249,25 @@ pub(crate) fn budget(s: &Summary) -> Table {
 
 /// Events a second, a column a metric.
 pub(crate) fn counters(s: &Summary) -> Table {
+    let metrics = &s.counters.metrics;
+    let names: Vec<String> =
+        metrics.iter().filter(|m| m.shown).map(|m| format!("{} ({})", m.id, m.source)).collect();
     let mut columns = vec![("workload", Left), ("model", Left), ("N", Right)];
-    columns.extend(s.counters.metrics.iter().map(|m| (m.as_str(), Right)));
+    columns.extend(names.iter().map(|m| (m.as_str(), Right)));
     let mut table = Table::new(&columns);
-    for r in &s.counters.rows {
+    for r in s.counters.rows.iter().filter(|r| r.shown) {
         let mut row =
             vec![format!("`{}`", r.workload), format!("`{}`", r.model), r.workers.to_string()];
-        row.extend(r.cells.iter().map(|c| match c {
+        let cells = metrics.iter().zip(&r.cells).filter(|(m, _)| m.shown);
+        row.extend(cells.map(|(m, c)| match c {
             None => UNKNOWN.to_owned(),
-            Some(c) if c.multiplexed => format::count_estimate(&c.per_second) + " (scaled)",
-            Some(c) => format::count_estimate(&c.per_second),
+            Some(c) => {
+                let text = match m.is_time {
+                    true => format::time_estimate(&c.per_second),
+                    false => format::count_estimate(&c.per_second),
+                };
+                if c.multiplexed { text + " (scaled)" } else { text }
+            }
         }));
         table.rows.push(row);
     }
@@ -251,10 +277,11 @@ pub(crate) fn counters(s: &Summary) -> Table {
 /// Metrics that could not be counted.
 pub(crate) fn absences(s: &Summary) -> Table {
     let mut table =
-        Table::new(&[("metric", Left), ("source", Left), ("why absent", Left), ("remedy", Left)]);
+        Table::new(&[("metrics", Left), ("source", Left), ("why absent", Left), ("remedy", Left)]);
     let row = |a: &crate::summary::CounterAbsence| {
-        let remedy = a.remedy.as_ref().map_or_else(|| UNKNOWN.to_owned(), |r| format!("`{r}`"));
-        vec![format!("`{}`", a.id), a.source.clone(), a.reason.clone(), remedy]
+        let ids: Vec<String> = a.ids.iter().map(|id| format!("`{id}`")).collect();
+        let remedy = a.remedy.clone().unwrap_or_else(|| UNKNOWN.to_owned());
+        vec![ids.join(", "), a.source.clone(), a.reason.clone(), remedy]
     };
     table.rows = s.counters.absences.iter().map(row).collect();
     table

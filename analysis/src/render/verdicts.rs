@@ -1,74 +1,34 @@
-//! `verdicts.json`: the decisions for machines. Version 1; adding keys does not raise it.
+//! `verdicts.json`: the decisions for machines, in the one form that `amdahl_stats` gives them, with
+//! the models that have none and where the runs come from.
 
-use amdahl_stats::{Budget, Interval, IoRow, ParallelismRow};
+use amdahl_stats::{Judgement, judgement_json};
 use serde_json::{Value, json};
 
-use crate::render::format;
-use crate::summary::{Summary, budget_parts};
-
-/// Version of this file's shape.
-const VERSION: u32 = 1;
+use crate::summary::{Answer, AnswerState, Summary};
 
 /// The decisions of all runs; with more than one, each row names its run.
 pub(super) fn json(chapters: &[Summary]) -> Result<String, serde_json::Error> {
-    let several = chapters.len() > 1;
-    let run_of = |s: &Summary| several.then(|| s.run.name.clone());
-    let mut parallelism = Vec::new();
-    let mut io_overlap = Vec::new();
-    let mut absent = Vec::new();
+    let mut document = judgement_json(&Judgement::default());
+    document["absent"] = json!([]);
     for s in chapters {
-        let rows = s.judgement.parallelism.iter().map(|r| with_run(parallelism_row(r), run_of(s)));
-        parallelism.extend(rows);
-        io_overlap.extend(s.judgement.io_overlap.iter().map(|r| with_run(io_row(r), run_of(s))));
-        absent.extend(absences(s).into_iter().map(|a| with_run(a, run_of(s))));
+        let mut part = judgement_json(&s.judgement);
+        part["absent"] = Value::Array(absences(s));
+        for key in ["parallelism", "io_overlap", "absent"] {
+            for mut row in part[key].as_array_mut().map(std::mem::take).unwrap_or_default() {
+                if chapters.len() > 1 {
+                    row["run"] = json!(s.run.name);
+                }
+                document[key].as_array_mut().into_iter().for_each(|rows| rows.push(row.take()));
+            }
+        }
     }
-    let document = json!({
-        "schema": VERSION,
-        "parallelism": parallelism,
-        "io_overlap": io_overlap,
-        "absent": absent,
-        "runs": chapters.iter().map(run).collect::<Vec<_>>(),
-    });
+    document["runs"] = chapters.iter().map(run).collect();
     Ok(serde_json::to_string_pretty(&document)? + "\n")
-}
-
-fn parallelism_row(r: &ParallelismRow) -> Value {
-    json!({
-        "model": r.model,
-        "workload": r.workload,
-        "workers": r.workers,
-        "decisive": r.decisive,
-        "verdict": format::verdict(r.verdict),
-        "speedup": interval(r.speedup),
-        "ceiling": interval(r.ceiling),
-        "ceiling_share": interval(r.ceiling_share),
-        "effective_cpus": interval(r.effective_cpus),
-        "karp_flatt": interval(r.karp_flatt),
-        "cpus_available": r.cpus_available,
-        "blocks": r.blocks,
-        "dropped": r.dropped,
-        "limited_by": r.limited_by,
-        "budget": r.budget.as_ref().map(budget),
-        "reasons": r.reasons,
-    })
-}
-
-fn io_row(r: &IoRow) -> Value {
-    json!({
-        "model": r.model,
-        "workload": r.workload,
-        "workers": r.workers,
-        "verdict": format::io_verdict(r.verdict),
-        "throughput_ratio": interval(r.throughput_ratio),
-        "blocks": r.blocks,
-        "reasons": r.reasons,
-    })
 }
 
 /// Models without a measurement: not on the machine, or not reached by the budget.
 fn absences(s: &Summary) -> Vec<Value> {
-    use crate::summary::AnswerState;
-    let of = |a: &crate::summary::Answer| match &a.state {
+    let of = |a: &Answer| match &a.state {
         AnswerState::Absent(why) => {
             Some(json!({"model": a.model, "reason": why.reason, "remedy": why.remedy}))
         }
@@ -99,28 +59,4 @@ fn run(s: &Summary) -> Value {
         "torn": s.run.torn,
         "runtimes": runtimes,
     })
-}
-
-fn interval(i: Option<Interval>) -> Value {
-    i.map_or(Value::Null, |i| {
-        json!({"estimate": rounded(i.estimate), "ci95": [rounded(i.lo), rounded(i.hi)]})
-    })
-}
-
-fn budget(b: &Budget) -> Value {
-    budget_parts(b).iter().map(|(key, _, value)| ((*key).to_owned(), rounded(*value))).collect()
-}
-
-/// Six decimals: more would be noise of the last bit, which differs between mathematics libraries.
-fn rounded(value: f64) -> Value {
-    let text = format!("{value:.6}");
-    let value: f64 = text.parse().unwrap_or(value);
-    json!(if value == 0.0 { 0.0 } else { value })
-}
-
-fn with_run(mut row: Value, run: Option<String>) -> Value {
-    if let (Some(map), Some(run)) = (row.as_object_mut(), run) {
-        map.insert("run".to_owned(), Value::String(run));
-    }
-    row
 }

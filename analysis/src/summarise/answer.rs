@@ -24,7 +24,7 @@ pub(super) fn answers(
         .map(|model| Answer {
             model: model.clone(),
             state: state(model, judgement, absent, coverage),
-            io: io(model, judgement),
+            io: io(model, judgement, coverage),
         })
         .collect()
 }
@@ -82,10 +82,9 @@ fn state(
 }
 
 fn judged(row: &ParallelismRow, coverage: &Coverage) -> AnswerState {
-    let not_run =
-        coverage.not_run.iter().find(|n| n.model == row.model && n.workload == row.workload);
-    if let (0, 0, Some(n)) = (row.blocks, row.dropped, not_run) {
-        return AnswerState::NotRun { why: n.why.clone() };
+    let not_run = not_run(coverage, &row.model, &row.workload);
+    if let (0, 0, Some(why)) = (row.blocks, row.dropped, not_run) {
+        return AnswerState::NotRun { why };
     }
     AnswerState::Judged {
         verdict: row.verdict,
@@ -98,8 +97,14 @@ fn judged(row: &ParallelismRow, coverage: &Coverage) -> AnswerState {
     }
 }
 
+/// Why trials of a model and workload were not run, where some were not.
+fn not_run(coverage: &Coverage, model: &str, workload: &str) -> Option<String> {
+    let here = coverage.not_run.iter().find(|n| n.model == model && n.workload == workload);
+    here.map(|n| n.why.clone())
+}
+
 /// The largest N of each I/O-bound workload.
-fn io(model: &str, judgement: &Judgement) -> Vec<IoAnswer> {
+fn io(model: &str, judgement: &Judgement, coverage: &Coverage) -> Vec<IoAnswer> {
     let mut answers: Vec<IoAnswer> = Vec::new();
     for row in judgement.io_overlap.iter().filter(|r| r.model == model) {
         let answer = IoAnswer {
@@ -107,7 +112,10 @@ fn io(model: &str, judgement: &Judgement) -> Vec<IoAnswer> {
             workers: row.workers,
             verdict: row.verdict,
             ratio: row.throughput_ratio.map(Estimate::from),
-            why: (row.verdict == IoVerdict::Unknown).then(|| row.reasons.first().cloned()).flatten(),
+            not_run: not_run(coverage, &row.model, &row.workload).filter(|_| row.blocks == 0),
+            why: (row.verdict == IoVerdict::Unknown)
+                .then(|| row.reasons.first().cloned())
+                .flatten(),
         };
         match answers.iter_mut().find(|a| a.workload == row.workload) {
             Some(a) if row.blocks > 0 || a.ratio.is_none() => *a = answer,
@@ -132,14 +140,18 @@ fn by_verdict(group: &[&Answer]) -> String {
             .then(|| format!("{phrase} {} ({})", names(&members), evidence(&members)))
     };
     let clauses: Vec<String> = phrases.into_iter().filter_map(clause).collect();
-    clauses.join(", and ")
+    match clauses.split_last() {
+        Some((last, head)) if !head.is_empty() => format!("{}, and {last}", head.join(", ")),
+        _ => clauses.concat(),
+    }
 }
 
 fn names(members: &[&Answer]) -> String {
-    let shown: Vec<&str> = members.iter().take(NAMED_MAX).map(|a| a.model.as_str()).collect();
+    let shown: Vec<String> =
+        members.iter().take(NAMED_MAX).map(|a| format!("`{}`", a.model)).collect();
     match members.len() - shown.len() {
         0 => match shown.split_last() {
-            Some((last, [])) => (*last).to_owned(),
+            Some((last, [])) => last.clone(),
             Some((last, head)) => format!("{} and {last}", head.join(", ")),
             None => String::new(),
         },
@@ -163,7 +175,8 @@ fn evidence(members: &[&Answer]) -> String {
     whys.dedup();
     if let Some(why) = whys.first() {
         let more = if whys.len() > 1 { "; the table gives the other reasons" } else { "" };
-        return format!("{why}{more}");
+        let short = why.split([';', ':']).next().unwrap_or(why);
+        return format!("{short}{more}");
     }
     let limited = match limits[..] {
         [one] if one != "nothing" => format!(", limited by {}", one.replace('_', " ")),
@@ -199,10 +212,10 @@ fn io_clause(answers: &[Answer]) -> Option<String> {
     let mut workloads: Vec<&str> = rows.iter().map(|a| a.workload.as_str()).collect();
     workloads.sort_unstable();
     workloads.dedup();
-    let what = format!("I/O-bound work ({}) overlaps", workloads.join(", "));
-    Some(if overlapping == rows.len() {
-        format!("{what} wherever it was decided ({overlapping} of {})", rows.len())
-    } else {
-        format!("{what} in {overlapping} of the {} decided cases", rows.len())
-    })
+    let of = if rows.len() == 1 { "case" } else { "cases" };
+    Some(format!(
+        "I/O-bound work ({}) overlaps in {overlapping} of {} decided {of}",
+        workloads.join(", "),
+        rows.len()
+    ))
 }

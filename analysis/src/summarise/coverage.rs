@@ -10,11 +10,7 @@ use crate::summary::{Coverage, Failure, Flagged, NotRun};
 
 /// Groups trials that did not give usable numbers, or that carry a flag; `recorded` are the numbers
 /// of the trials that left a record.
-pub(super) fn coverage(
-    plan: &Plan,
-    groups: &[OutcomeGroup],
-    recorded: &HashSet<u64>,
-) -> Coverage {
+pub(super) fn coverage(plan: &Plan, groups: &[OutcomeGroup], recorded: &HashSet<u64>) -> Coverage {
     Coverage {
         planned: plan.blocks.iter().map(|b| b.trials.len() as u64).sum(),
         usable: groups.iter().filter(|g| g.status == "ok").map(|g| g.count).sum(),

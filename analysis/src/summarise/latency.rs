@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use amdahl_stats::FOREIGN_MAX;
 use hdrhistogram::Histogram;
 
 use crate::load::LatencyTrial;
@@ -15,12 +16,16 @@ use crate::summary::{
 };
 
 /// Levels of a curve in each decade of the share.
-const LEVELS_PER_DECADE: i32 = 8;
+const LEVELS_PER_DECADE: i32 = 16;
 /// Decades below 1 that a curve may reach.
 const DECADES: i32 = 7;
 
-/// One figure a workload.
-pub(super) fn figures(trials: &[LatencyTrial], cpus_available: u32) -> Vec<LatencyFigure> {
+/// One figure a workload; those in `cpu_bound` are shown at an N that the CPUs serve.
+pub(super) fn figures(
+    trials: &[LatencyTrial],
+    cpu_bound: &BTreeSet<String>,
+    cpus_available: u32,
+) -> Vec<LatencyFigure> {
     let mut groups: BTreeMap<(&str, u32, ModelName), Vec<&LatencyTrial>> = BTreeMap::new();
     for t in trials {
         let key = (t.workload.as_str(), t.workers, ModelName::parse(&t.model));
@@ -35,7 +40,10 @@ pub(super) fn figures(trials: &[LatencyTrial], cpus_available: u32) -> Vec<Laten
         .into_iter()
         .map(|(workload, curves)| LatencyFigure {
             workload: workload.to_owned(),
-            panel_workers: panel_workers(&curves, cpus_available),
+            panel_workers: match cpu_bound.contains(workload) {
+                true => panel_workers(&curves, cpus_available),
+                false => panel_workers(&curves, u32::MAX),
+            },
             curves,
         })
         .collect()
@@ -54,9 +62,7 @@ fn panel_workers(curves: &[LatencyCurve], cpus_available: u32) -> Vec<u32> {
 fn curve(model: &str, workers: u32, trials: &[&LatencyTrial]) -> LatencyCurve {
     let percentiles = PERCENTILES.iter().map(|p| percentile(trials, 1.0 - p / 100.0)).collect();
     let mean = levels()
-        .filter_map(|share| {
-            Some(CcdfPoint { latency_ns: percentile(trials, share)?.value, share })
-        })
+        .filter_map(|share| Some(CcdfPoint { latency_ns: percentile(trials, share)?.value, share }))
         .collect();
     LatencyCurve {
         model: model.to_owned(),
@@ -68,6 +74,7 @@ fn curve(model: &str, workers: u32, trials: &[&LatencyTrial]) -> LatencyCurve {
         mean,
         percentiles,
         max_ns: trials.iter().map(|t| t.max_ns).max().unwrap_or(0),
+        disturbed: trials.iter().filter(|t| t.foreign.is_some_and(|f| f > FOREIGN_MAX)).count(),
         operations: trials.iter().map(|t| t.histogram.len()).sum(),
         timer_cost_ps: trials.iter().filter_map(|t| t.timer_cost_ps).max(),
     }
@@ -94,7 +101,7 @@ fn points(histogram: &Histogram<u64>) -> Vec<CcdfPoint> {
     points
 }
 
-/// Shares below 1 in equal ratios: .75, .56 … 10⁻⁷.
+/// Shares below 1 in equal ratios: .87, .75 … 10⁻⁷.
 fn levels() -> impl Iterator<Item = f64> {
     (1..=DECADES * LEVELS_PER_DECADE)
         .map(|k| 10f64.powf(-f64::from(k) / f64::from(LEVELS_PER_DECADE)))
@@ -117,6 +124,7 @@ mod tests {
             model: "rust/threads".to_owned(),
             workload: "cpu".to_owned(),
             workers: 2,
+            foreign: None,
             timer_cost_ps: None,
             max_ns: n * 100,
             histogram,

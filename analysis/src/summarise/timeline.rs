@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use amdahl_stats::FOREIGN_MAX;
+
 use crate::load::SpanTrial;
 use crate::model::ModelName;
 use crate::summary::{Lane, TimelineFigure, TimelinePanel};
@@ -12,21 +14,17 @@ const WAIT_FACTOR: u64 = 3;
 /// Most time shown, ns.
 const SHOWN_NS_MAX: u64 = 60_000_000;
 
-/// One figure a CPU-bound workload, one panel a model: its first trial at the largest N that the
-/// CPUs serve, or at the smallest N beyond.
+/// One figure a CPU-bound workload, one panel a model: its least disturbed trial at the largest N
+/// that the CPUs serve, or at the smallest N beyond.
 pub(super) fn figures(
     trials: &[SpanTrial],
     workloads: &BTreeSet<String>,
     cpus_available: u32,
 ) -> Vec<TimelineFigure> {
     let mut chosen: BTreeMap<(&str, ModelName), &SpanTrial> = BTreeMap::new();
-    let rank = |t: &SpanTrial| {
-        let served = t.workers <= cpus_available;
-        (t.workers < 2, !served, if served { u32::MAX - t.workers } else { t.workers }, t.block, t.seq)
-    };
     for t in trials.iter().filter(|t| workloads.contains(&t.workload) && usual_ns(t).is_some()) {
         let best = chosen.entry((&t.workload, ModelName::parse(&t.model))).or_insert(t);
-        if rank(t) < rank(best) {
+        if rank(t, cpus_available) < rank(best, cpus_available) {
             *best = t;
         }
     }
@@ -37,6 +35,14 @@ pub(super) fn figures(
     figures.into_iter().map(|(workload, trials)| figure(workload, &trials)).collect()
 }
 
+/// Smaller is better to show: N first, then quiet in steps of 5 %, then the earlier block.
+fn rank(t: &SpanTrial, cpus_available: u32) -> (bool, bool, u32, u64, u32, u64) {
+    let served = t.workers <= cpus_available;
+    let n = if served { u32::MAX - t.workers } else { t.workers };
+    let noise = t.foreign.map_or(0, |f| (f / FOREIGN_MAX) as u64);
+    (t.workers < 2, !served, n, noise, t.block, t.seq)
+}
+
 fn figure(workload: &str, trials: &[&SpanTrial]) -> TimelineFigure {
     let span_ns = trials.iter().map(|t| covered_ns(t)).min().unwrap_or(0).min(SHOWN_NS_MAX);
     let panels = trials
@@ -45,7 +51,8 @@ fn figure(workload: &str, trials: &[&SpanTrial]) -> TimelineFigure {
             let usual_ns = usual_ns(t)?;
             let lanes = t.lanes.iter().map(|(w, ends)| lane(*w, ends, usual_ns, span_ns)).collect();
             let (model, workers, block) = (t.model.clone(), t.workers, t.block);
-            Some(TimelinePanel { model, workers, block, usual_ns, lanes })
+            let disturbed = t.foreign.filter(|f| *f > FOREIGN_MAX);
+            Some(TimelinePanel { model, workers, block, disturbed, usual_ns, lanes })
         })
         .collect();
     TimelineFigure { workload: workload.to_owned(), span_ns, panels }
@@ -80,8 +87,7 @@ fn lane(worker: u32, ends: &[u64], usual_ns: u64, span_ns: u64) -> Lane {
     let mut from = 0;
     for end in ends {
         let gap = end.saturating_sub(from);
-        let list =
-            if gap > WAIT_FACTOR * usual_ns { &mut lane.waiting } else { &mut lane.running };
+        let list = if gap > WAIT_FACTOR * usual_ns { &mut lane.waiting } else { &mut lane.running };
         let to = (*end).min(span_ns);
         match list.last_mut() {
             Some(last) if last.1 == from && gap <= WAIT_FACTOR * usual_ns => last.1 = to,

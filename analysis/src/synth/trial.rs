@@ -53,14 +53,20 @@ pub(super) fn make(
         Pass::Latency => {
             trial.timer_cost_ps = Some(41_000);
             trial.histograms = histograms(&trial, model, &pace, planned, noise);
-            trial.spans = spans(model, &pace, planned, noise);
+            trial.spans = spans(&trial.workload, model, &pace, planned, noise);
         }
         Pass::Counters => trial.counters = counters(&trial),
     }
     trial
 }
 
-fn pace(spec: &Spec, model: &Model, workload: &str, planned: &PlannedTrial, noise: &mut Noise) -> Pace {
+fn pace(
+    spec: &Spec,
+    model: &Model,
+    workload: &str,
+    planned: &PlannedTrial,
+    noise: &mut Noise,
+) -> Pace {
     let n = f64::from(planned.workers);
     let wobble = noise.factor(0.01);
     if workload != "cpu" {
@@ -203,7 +209,8 @@ fn histograms(
     let turns = takes_turns(model, planned) && trial.workload == "cpu";
     let base = if turns { CPU_OP_NS } else { pace.op_ns };
     let of = |w: u32| {
-        let n = trial.windows.iter().filter(|x| x.w == w && x.i >= 0 && !x.tail).map(|x| x.ops).sum();
+        let n =
+            trial.windows.iter().filter(|x| x.w == w && x.i >= 0 && !x.tail).map(|x| x.ops).sum();
         let mut h = hdrhistogram::Histogram::<u64>::new(3).expect("three digits are allowed");
         let (mut min, mut max, mut sum) = (u64::MAX, 0, 0);
         for k in 0..n {
@@ -223,8 +230,14 @@ fn histograms(
     (0..planned.workers).map(of).collect()
 }
 
-fn spans(model: &Model, pace: &Pace, planned: &PlannedTrial, noise: &mut Noise) -> Vec<Span> {
-    let turns = takes_turns(model, planned) && pace.op_ns < IO_OP_NS / 2.0;
+fn spans(
+    workload: &str,
+    model: &Model,
+    pace: &Pace,
+    planned: &PlannedTrial,
+    noise: &mut Noise,
+) -> Vec<Span> {
+    let turns = takes_turns(model, planned) && workload == "cpu";
     let n = u64::from(planned.workers);
     let of = |w: u32| {
         let mut t = (noise.unit() * 1000.0) as u64;
