@@ -86,8 +86,8 @@ impl std::error::Error for ReadError {
 
 /// Reads `run.json` and `trials.jsonl` of a run directory.
 ///
-/// A last line without its newline that does not parse is a torn write: it is reported in
-/// [`Run::torn_line`], not an error. A missing `trials.jsonl` is a run that had no trial yet.
+/// A last line without its newline is a torn write: it is reported in [`Run::torn_line`], not an error,
+/// even if it happens to parse, since the program that goes on with the run cuts it off. A missing `trials.jsonl` is a run that had no trial yet.
 pub fn read_run(dir: &Path) -> Result<Run, ReadError> {
     let header = read_header(&dir.join(HEADER_FILE))?;
     let path = dir.join(TRIALS_FILE);
@@ -128,9 +128,11 @@ fn parse_trials(path: &Path, bytes: &[u8]) -> Result<Parsed, ReadError> {
         if line.is_empty() {
             continue;
         }
+        if n + 1 == lines.len() && !ends_whole {
+            return Ok((trials, Some(n + 1)));
+        }
         match serde_json::from_slice::<Trial>(line) {
             Ok(trial) => trials.push((n + 1, trial)),
-            Err(_) if n + 1 == lines.len() && !ends_whole => return Ok((trials, Some(n + 1))),
             Err(e) => {
                 let what = format!("not a trial: {e}");
                 return Err(ReadError::Corrupt { path: path.to_owned(), line: n + 1, what });

@@ -60,8 +60,7 @@ pub enum Status {
 pub struct Outcome {
     /// How it ended.
     pub status: Status,
-    /// Closed vocabulary for machines: `crash`, `protocol`, `overlong`, `hang`, `checksum`,
-    /// `unsupported`, `oom`, `spawn`, `late`, `leftover`, `budget`, `limit`, `stamps` ….
+    /// Closed vocabulary for machines (`crash`, `hang`, `checksum`, `budget` …): SCHEMA.md, Outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// What happened, for the person who must act.
@@ -335,7 +334,7 @@ pub struct Trial {
     /// External causes.
     #[serde(default)]
     pub gates: Gates,
-    /// Closed vocabulary: `not_steady`, `late`, `leftover`, `skew`, `garbage`, `fds` … with a `: detail`.
+    /// Closed vocabulary (`not_steady`, `late`, `leftover` …: SCHEMA.md, Trial), each with a `: detail`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
 }
