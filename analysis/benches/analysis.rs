@@ -1,2 +1,61 @@
-//! Placeholder.
-fn main() {}
+//! What a report costs: load, summarise and render synthetic runs of 1,000, 10,000 and 100,000 trials.
+//!
+//! `cargo bench --profile analysis -p amdahl-analysis`; the run is written to a temporary directory
+//! first, so reading and parsing are in, the writing of the report is not.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
+
+use amdahl_analysis::load::load;
+use amdahl_analysis::render::render;
+use amdahl_analysis::select::Selection;
+use amdahl_analysis::summarise::summarise;
+use amdahl_analysis::synth::{self, Model, Spec};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+/// Trials of one block of a model: N = 1 and 2, each with model, ceiling, latency and counters.
+const BLOCK_TRIALS: u32 = 8;
+
+/// A run of about so many trials; how many exactly.
+fn write_run(dir: &Path, trials: u32) -> u64 {
+    let models = vec![
+        Model::parallel("rust/threads"),
+        Model::parallel("rust/processes"),
+        Model::one_at_a_time("python3.13/threads"),
+    ];
+    let spec = Spec {
+        workers: vec![1, 2],
+        blocks: trials / (BLOCK_TRIALS * models.len() as u32),
+        models,
+        workloads: vec!["cpu".to_owned()],
+        ..Spec::default()
+    };
+    let (header, trials) = synth::run(&spec);
+    synth::write(dir, &header, &trials).expect("the temporary directory takes it");
+    trials.len() as u64
+}
+
+fn report(dir: &Path) -> usize {
+    let (models, workloads) = (Selection::all("model"), Selection::all("workload"));
+    let frames = load(dir, &models, &workloads).expect("a synthetic run loads");
+    let summary = summarise(&frames, &models, &workloads).expect("a synthetic run has all columns");
+    render(&[summary]).expect("the template fits").files.len()
+}
+
+fn analysis(c: &mut Criterion) {
+    let mut group = c.benchmark_group("report");
+    group.sample_size(10).warm_up_time(Duration::from_millis(500));
+    for trials in [1_000, 10_000, 100_000] {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let n = write_run(dir.path(), trials);
+        group.throughput(Throughput::Elements(n));
+        group.bench_with_input(BenchmarkId::from_parameter(trials), dir.path(), |b, dir| {
+            b.iter(|| black_box(report(dir)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, analysis);
+criterion_main!(benches);

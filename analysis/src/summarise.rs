@@ -7,25 +7,22 @@
 mod answer;
 mod counters;
 mod coverage;
+mod figures;
 mod latency;
 mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use amdahl_schema::{Arm, Host, Pass, PlannedTrial, RunHeader};
+use amdahl_schema::{Arm, Pass, PlannedTrial, RunHeader};
 use amdahl_stats::{
-    BlockPoint, Contest, GateReading, Interval, Judgement, Machine, Missing, Observation, Shares,
-    judge,
+    Contest, GateReading, Interval, Judgement, Machine, Missing, Observation, Shares, judge,
 };
 use polars::prelude::*;
 
 use crate::load::RunFrames;
 use crate::model::{ModelName, in_order};
 use crate::select::Selection;
-use crate::summary::{
-    BudgetFigure, BudgetRow, Estimate, RunFacts, SpeedupFigure, SpeedupPoint, SpeedupSeries,
-    Summary,
-};
+use crate::summary::{Estimate, RunFacts, Summary};
 
 /// Level of every interval.
 pub(crate) const LEVEL: f64 = 0.95;
@@ -46,9 +43,10 @@ pub fn summarise(
     let answers = answer::answers(&model_order, &judgement, &frames.header.absent, &coverage);
     Ok(Summary {
         headline: answer::headline(&run, &answers),
-        speedups: speedups(&judgement, &run.host),
-        overlaps: overlaps(&judgement, &run.host),
-        budgets: budgets(&judgement),
+        glances: figures::glances(&judgement),
+        speedups: figures::speedups(&judgement, &run.host),
+        overlaps: figures::overlaps(&judgement, &run.host),
+        budgets: figures::budgets(&judgement),
         latencies: latency::figures(
             &frames.latencies,
             &cpu_bound(&judgement),
@@ -325,72 +323,6 @@ fn all_models(frames: &RunFrames, judgement: &Judgement) -> PolarsResult<Vec<Str
 
 fn cpu_bound(judgement: &Judgement) -> BTreeSet<String> {
     judgement.parallelism.iter().map(|r| r.workload.clone()).collect()
-}
-
-fn speedups(judgement: &Judgement, host: &Host) -> Vec<SpeedupFigure> {
-    let mut figures: BTreeMap<&str, Vec<SpeedupSeries>> = BTreeMap::new();
-    for row in judgement.parallelism.iter().filter(|r| r.workers > 1 && !r.points.is_empty()) {
-        let point = SpeedupPoint {
-            workers: row.workers,
-            speedup: row.speedup.map(Estimate::from),
-            ceiling: row.ceiling.map(Estimate::from),
-            blocks: block_points(&row.points),
-        };
-        push_point(figures.entry(&row.workload).or_default(), &row.model, point);
-    }
-    into_figures(figures, host)
-}
-
-fn overlaps(judgement: &Judgement, host: &Host) -> Vec<SpeedupFigure> {
-    let mut figures: BTreeMap<&str, Vec<SpeedupSeries>> = BTreeMap::new();
-    for row in judgement.io_overlap.iter().filter(|r| r.throughput_ratio.is_some()) {
-        let point = SpeedupPoint {
-            workers: row.workers,
-            speedup: row.throughput_ratio.map(Estimate::from),
-            ceiling: None,
-            blocks: block_points(&row.points),
-        };
-        push_point(figures.entry(&row.workload).or_default(), &row.model, point);
-    }
-    into_figures(figures, host)
-}
-
-fn push_point(series: &mut Vec<SpeedupSeries>, model: &str, point: SpeedupPoint) {
-    match series.iter_mut().find(|s| s.model == model) {
-        Some(s) => s.points.push(point),
-        None => series.push(SpeedupSeries { model: model.to_owned(), points: vec![point] }),
-    }
-}
-
-fn into_figures(figures: BTreeMap<&str, Vec<SpeedupSeries>>, host: &Host) -> Vec<SpeedupFigure> {
-    figures
-        .into_iter()
-        .map(|(workload, series)| SpeedupFigure {
-            workload: workload.to_owned(),
-            cpus_available: host.cpus_available,
-            series,
-        })
-        .collect()
-}
-
-fn block_points(points: &[BlockPoint]) -> Vec<(u32, f64, Option<f64>)> {
-    points.iter().map(|p| (p.block, p.speedup, p.ceiling)).collect()
-}
-
-fn budgets(judgement: &Judgement) -> Vec<BudgetFigure> {
-    let mut figures: BTreeMap<&str, Vec<BudgetRow>> = BTreeMap::new();
-    for row in judgement.parallelism.iter().filter(|r| r.decisive) {
-        let Some(parts) = row.budget else { continue };
-        figures.entry(&row.workload).or_default().push(BudgetRow {
-            model: row.model.clone(),
-            workers: row.workers,
-            parts,
-            blocks: row.blocks,
-            limited_by: row.limited_by.clone(),
-        });
-    }
-    let figure = |(workload, rows): (&str, _)| BudgetFigure { workload: workload.to_owned(), rows };
-    figures.into_iter().map(figure).collect()
 }
 
 /// Cells of a frame by column name and row.

@@ -8,6 +8,7 @@ pub mod axis;
 pub mod budget;
 pub mod canvas;
 pub mod ccdf;
+pub mod glance;
 pub mod panel;
 pub mod speedup;
 pub mod style;

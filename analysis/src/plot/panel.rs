@@ -187,7 +187,7 @@ pub fn series_stroke(style: &Look) -> Stroke {
 
 /// Splits models into panels of six at most, models of one kind of sharing together, and names the
 /// panels. The models come in the order of [`crate::model::in_order`].
-pub fn split_panels<'a, T>(models: &'a [T], id: impl Fn(&T) -> &str) -> Vec<(String, Vec<&'a T>)> {
+pub fn split_panels<T>(models: &[T], id: impl Fn(&T) -> &str) -> Vec<(String, Vec<&T>)> {
     let kind = |m: &T| crate::model::ModelName::parse(id(m)).sharing();
     if models.len() <= SERIES_MAX {
         return vec![(String::new(), models.iter().collect())];

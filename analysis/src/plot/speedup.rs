@@ -10,7 +10,7 @@ use crate::plot::panel::{
 use crate::plot::style::{draw_marker, look};
 use crate::plot::text::{SIZE_PT, width_pt};
 use crate::plot::{Figure, SERIES_MAX};
-use crate::summary::{SpeedupFigure, SpeedupPoint, SpeedupSeries};
+use crate::summary::{SpeedupFigure, SpeedupSeries};
 
 /// Height of a plot area, points.
 const PLOT_H: f64 = 138.0;
@@ -101,12 +101,15 @@ fn panel(
     }
     let slot = slot_width(&x, &counts, series.len());
     let shifts = shifts(series, &y, slot);
+    let place = |model: &str, n: u32, v: f64| {
+        let shift = shifts.get(&(n, model)).copied().unwrap_or(0.0);
+        (x.at(f64::from(n)) + shift, y.at(v))
+    };
     for s in series {
-        let place = |n: u32, v: f64| {
-            let shift = shifts.get(&(n, s.model.as_str())).copied().unwrap_or(0.0);
-            (x.at(f64::from(n)) + shift, y.at(v))
-        };
-        draw_series(canvas, area, &y, s, &place, slot);
+        draw_ceiling(canvas, &y, s, &|n, v| place(&s.model, n, v), slot);
+    }
+    for s in series {
+        draw_series(canvas, area, &y, s, &|n, v| place(&s.model, n, v), slot);
     }
     let names: Vec<&str> = series.iter().map(|s| s.model.as_str()).collect();
     draw_legend(canvas, area, &names);
@@ -127,27 +130,35 @@ fn mark_cpus(canvas: &mut Canvas, area: &Area, x: &Axis, cpus: u32) {
     }
 }
 
+type Place<'a> = dyn Fn(u32, f64) -> (f64, f64) + 'a;
+
+/// Below all series, so that no model's ceiling covers another one's marker.
+fn draw_ceiling(canvas: &mut Canvas, y: &Axis, series: &SpeedupSeries, at: &Place<'_>, slot: f64) {
+    let half = (slot * 0.5).clamp(1.5, 4.0);
+    for p in &series.points {
+        if let Some(c) = p.ceiling.filter(|c| y.holds(c.value)) {
+            let (cx, cy) = at(p.workers, c.value);
+            canvas.line(&[(cx - half, cy), (cx + half, cy)], Stroke::solid(GREY, 1.6));
+        }
+    }
+}
+
 fn draw_series(
     canvas: &mut Canvas,
     area: &Area,
     y: &Axis,
     series: &SpeedupSeries,
-    at: &dyn Fn(u32, f64) -> (f64, f64),
+    at: &Place<'_>,
     slot: f64,
 ) {
     let style = look(&series.model);
     let one = at(1, 1.0); // By definition, for every model.
     let mut path = vec![one];
-    path.extend(series.points.iter().filter_map(|p| Some(at(p.workers, centre(p)?))));
+    path.extend(series.points.iter().filter_map(|p| Some(at(p.workers, p.centre()?))));
     for piece in clip(&path, area) {
         canvas.line(&piece, series_stroke(&style).alpha(0.75));
     }
     for p in &series.points {
-        if let Some(c) = p.ceiling.filter(|c| y.holds(c.value)) {
-            let (cx, cy) = at(p.workers, c.value);
-            let half = (slot * 0.5).clamp(1.5, 4.0);
-            canvas.line(&[(cx - half, cy), (cx + half, cy)], Stroke::solid(GREY, 1.6));
-        }
         for (_, speedup, _) in p.blocks.iter().filter(|b| y.holds(b.1)) {
             let (bx, by) = at(p.workers, *speedup);
             canvas.disc((bx + slot * 0.5, by), 0.9, style.color, 0.6);
@@ -164,16 +175,11 @@ fn draw_series(
     }
     let size = (slot * 0.8).clamp(2.8, 4.2);
     draw_marker(canvas, &style, one, size * 0.7);
-    for (n, v) in series.points.iter().filter_map(|p| Some((p.workers, centre(p)?))) {
+    for (n, v) in series.points.iter().filter_map(|p| Some((p.workers, p.centre()?))) {
         if y.holds(v) {
             draw_marker(canvas, &style, at(n, v), size);
         }
     }
-}
-
-/// Where the marker goes: the mean, or the only block.
-fn centre(p: &SpeedupPoint) -> Option<f64> {
-    p.speedup.map(|s| s.value).or_else(|| p.blocks.first().map(|b| b.1))
 }
 
 /// Room for one marker beside another at one N.
@@ -188,7 +194,7 @@ fn shifts<'a>(series: &[&'a SpeedupSeries], y: &Axis, slot: f64) -> BTreeMap<(u3
     let mut columns: BTreeMap<u32, Vec<(f64, usize)>> = BTreeMap::new();
     for (k, s) in series.iter().enumerate() {
         for p in &s.points {
-            let Some(v) = centre(p) else { continue };
+            let Some(v) = p.centre() else { continue };
             columns.entry(p.workers).or_default().push((y.at(v), k));
         }
     }
@@ -224,7 +230,7 @@ fn range(figure: &SpeedupFigure) -> Range {
         let interval = p.speedup.and_then(|s| s.ci95).map_or(vec![], |(a, b)| vec![a, b]);
         let blocks = p.blocks.iter().map(|b| b.1);
         for v in
-            p.ceiling.map(|c| c.value).into_iter().chain(interval).chain(blocks).chain(centre(p))
+            p.ceiling.map(|c| c.value).into_iter().chain(interval).chain(blocks).chain(p.centre())
         {
             (lo, hi) = (lo.min(v), hi.max(v));
         }
@@ -243,6 +249,6 @@ fn describe(figure: &SpeedupFigure) -> String {
 
     fn of(s: &SpeedupSeries) -> Option<String> {
         let p = s.points.last()?;
-        Some(format!("{}: {:.2} at N = {}.", s.model, centre(p)?, p.workers))
+        Some(format!("{}: {:.2} at N = {}.", s.model, p.centre()?, p.workers))
     }
 }

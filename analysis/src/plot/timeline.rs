@@ -3,7 +3,7 @@
 use crate::plot::axis::{Axis, Spacing, Tick, linear_ticks};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
 use crate::plot::style::look;
-use crate::plot::text::LINE_PT;
+use crate::plot::text::{LINE_PT, SIZE_PT, width_pt};
 use crate::plot::{Figure, PAGE_PT, file_part};
 use crate::summary::{TimelineFigure, TimelinePanel};
 
@@ -18,6 +18,9 @@ const LEFT: f64 = 22.0;
 /// Room between columns and at the right.
 const RIGHT: f64 = 12.0;
 
+/// Bold text is wider by about this.
+const BOLD: f64 = 1.1;
+
 /// Draws the figure; `facts` (machine and date) end its description.
 pub fn draw(figure: &TimelineFigure, facts: &str) -> Figure {
     let columns = if figure.panels.len() > 1 { 2 } else { 1 };
@@ -26,15 +29,16 @@ pub fn draw(figure: &TimelineFigure, facts: &str) -> Figure {
         .iter()
         .map(|row| TITLE_H + row.iter().map(lanes_h).fold(0.0, f64::max) + 6.0)
         .collect();
-    let height = row_h.iter().sum::<f64>() + 27.0 + 2.0 * LINE_PT + 4.0;
+    let height = row_h.iter().sum::<f64>() + 27.0 + 3.0 * LINE_PT + 4.0;
     let mut canvas = Canvas::new(PAGE_PT, height);
     let cell = PAGE_PT / columns as f64;
+    let common = figure.panels.windows(2).all(|p| p[0].workers == p[1].workers);
     let mut top = 2.0;
     let mut foot = vec![0.0; columns];
     for (row, h) in rows.iter().zip(&row_h) {
         for (k, panel) in row.iter().enumerate() {
             let x = time_axis(figure, cell * k as f64, cell);
-            draw_panel(&mut canvas, panel, &x, top + TITLE_H);
+            draw_panel(&mut canvas, panel, common, &x, top + TITLE_H);
             foot[k] = top + TITLE_H + lanes_h(panel);
         }
         top += h;
@@ -70,15 +74,21 @@ fn time_axis(figure: &TimelineFigure, left: f64, cell: f64) -> Axis {
     }
 }
 
-fn draw_panel(canvas: &mut Canvas, panel: &TimelinePanel, x: &Axis, top: f64) {
+fn draw_panel(canvas: &mut Canvas, panel: &TimelinePanel, common: bool, x: &Axis, top: f64) {
     let style = look(&panel.model);
     let h = lanes_h(panel);
     let each = h / panel.lanes.len().max(1) as f64;
-    let title = format!("{}, N = {}", panel.model, panel.workers);
+    let title = match common {
+        true => panel.model.clone(),
+        false => format!("{}, N = {}", panel.model, panel.workers),
+    };
     canvas.bold(&title, (x.from, top - 7.0), Anchor::Left);
     if let Some(share) = panel.disturbed {
-        let text = format!("disturbed: others {:.0} %", share * 100.0);
-        canvas.text(&text, (x.to, top - 7.0), Anchor::Right, GREY);
+        let percent = format!("{:.0} %", share * 100.0);
+        let long = format!("others {percent}");
+        let room = x.to - x.from - width_pt(&title, SIZE_PT) * BOLD - 6.0;
+        let text = if width_pt(&long, SIZE_PT) < room { &long } else { &percent };
+        canvas.text(text, (x.to, top - 7.0), Anchor::Right, GREY);
     }
     canvas.rect((x.from, top), (x.to, top + h), FAINT, 0.35);
     for (k, lane) in panel.lanes.iter().enumerate() {
@@ -117,9 +127,10 @@ fn draw_key(canvas: &mut Canvas, height: f64) {
     let lines = [
         "Bar: operations of that worker followed one another at their usual pace. Hairline: one operation took more",
         "than three times the usual, so the worker waited in it. Bars at the same time: in parallel; in turn: one at a time.",
+        "Others: other programs held its CPUs for that share of the trial, so gaps are theirs too.",
     ];
     for (k, line) in lines.iter().enumerate() {
-        let y = height - 4.0 - (1.5 - k as f64) * LINE_PT;
+        let y = height - 4.0 - (lines.len() as f64 - 0.5 - k as f64) * LINE_PT;
         canvas.text(line, (6.0, y), Anchor::Left, GREY);
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::render::format::{day, time_ns};
 use crate::summary::{
-    BudgetFigure, LatencyFigure, RunFacts, SpeedupFigure, SpeedupSeries, TimelineFigure,
+    BudgetFigure, GlanceFigure, LatencyFigure, RunFacts, SpeedupFigure, SpeedupSeries,
+    TimelineFigure,
 };
 
 /// Machine and date, the end of every caption.
@@ -15,6 +16,28 @@ pub(super) fn facts(run: &RunFacts) -> String {
         run.host.cpus_available,
         run.host.cpus.len(),
         day(&run.started_utc)
+    )
+}
+
+pub(super) fn glance(f: &GlanceFigure, facts: &str) -> String {
+    let mut n: Vec<u32> = f.rows.iter().map(|r| r.point.workers).collect();
+    n.sort_unstable();
+    n.dedup();
+    let n: Vec<String> = n.iter().map(u32::to_string).collect();
+    let blocks: Vec<u32> = f.rows.iter().map(|r| r.point.blocks.len() as u32).collect();
+    let left_out = match f.left_out {
+        0 => String::new(),
+        1 => " One model has no usable block and is in the table only.".to_owned(),
+        k => format!(" {k} models have no usable block and are in the table only."),
+    };
+    format!(
+        "Speed-up on `{}` of every model at the N that decides, N = {}. Marker: geometric mean over \
+         blocks of rate(N) / rate(1), both of one block; bar and numbers: its 95 % interval (Student's t on \
+         logarithms, {}); small dots: every used block; grey bar: the ceiling, N pinned one-worker \
+         processes of the same program.{left_out} {facts}",
+        f.workload,
+        n.join(", "),
+        range_text(&blocks, "block")
     )
 }
 
@@ -68,8 +91,8 @@ pub(super) fn timeline(f: &TimelineFigure, facts: &str) -> String {
          least disturbed; an illustration, so no interval). One line a worker. Bar: its operations followed \
          one another at their usual pace; hairline: one operation took more than three times the \
          model's median, so the worker waited in it. Workers in parallel show bars at the same time; \
-         under a global lock bars take turns. \"Disturbed\": other programs held its CPUs for that share of \
-         the trial, so gaps are theirs too. {facts}",
+         under a global lock bars take turns. \"Others\": other programs held its CPUs for that share \
+         of the trial, so gaps are theirs too. {facts}",
         f.workload,
         workers.join(", "),
         time_ns(f.span_ns as f64)

@@ -4,10 +4,25 @@ use amdahl_stats::{io_verdict_name, verdict_name};
 
 use crate::plot::file_part;
 use crate::summary::{
-    BudgetFigure, Estimate, LatencyFigure, SpeedupFigure, Summary, TimelineFigure, budget_parts,
+    BudgetFigure, Estimate, GlanceFigure, LatencyFigure, SpeedupFigure, Summary, TimelineFigure,
+    budget_parts,
 };
 
 type Named = Vec<(String, String)>;
+
+pub(super) fn glance(f: &GlanceFigure) -> Named {
+    let mut sheet = Sheet::new(&[
+        "model", "workers", "verdict", "speedup", "ci95_lo", "ci95_hi", "blocks", "ceiling",
+    ]);
+    for r in &f.rows {
+        let (value, lo, hi) = cells(r.point.speedup.as_ref());
+        let ceiling = r.point.ceiling.map_or_else(String::new, |c| real(c.value));
+        let (n, blocks) = (text(r.point.workers), text(r.point.blocks.len()));
+        let verdict = verdict_name(r.verdict);
+        sheet.row([&r.model, &n, verdict, &value, &lo, &hi, &blocks, &ceiling]);
+    }
+    vec![(format!("answer-{}", file_part(&f.workload)), sheet.0)]
+}
 
 pub(super) fn speedup(f: &SpeedupFigure, kind: &str) -> Named {
     let ratio = if kind == "speedup" { "speedup" } else { "throughput_ratio" };

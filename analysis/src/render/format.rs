@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn numbers_read_with_three_digits_and_their_interval() {
-        let e = Estimate { value: 1.968, ci95: Some((1.951, 1.985)), n: 5 };
+        let e = Estimate { value: 1.968, ci95: Some((1.951, 1.986)), n: 5 };
         assert_eq!(ratio(&e), "1.97 [1.95, 1.99]");
         assert_eq!(maybe_percent(Some(e)), "197 % [195 %, 199 %]");
         assert_eq!(ratio(&Estimate { ci95: None, ..e }), "1.97†");

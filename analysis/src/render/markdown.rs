@@ -16,6 +16,7 @@ pub(super) struct Chapter {
     headline: String,
     notices: Vec<String>,
     answer: Table,
+    glance: Vec<FigureView>,
     speedup: Vec<FigureView>,
     overlap: Vec<FigureView>,
     latency: Vec<FigureView>,
@@ -72,6 +73,7 @@ pub(super) fn chapter(
         views.collect::<Vec<_>>()
     };
     Chapter {
+        glance: of(Section::Glance),
         speedup: of(Section::Speedup),
         overlap: of(Section::Overlap),
         latency: of(Section::Latency),

@@ -57,6 +57,7 @@ pub(crate) struct Illustration {
 /// The chapter's part that a figure belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
+    Glance,
     Speedup,
     Overlap,
     Latency,
@@ -95,6 +96,14 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
 fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
     let facts = caption::facts(&s.run);
     let mut list = Vec::new();
+    for f in &s.glances {
+        list.push(Illustration {
+            section: Section::Glance,
+            figure: plot::glance::draw(f, &facts),
+            caption: caption::glance(f, &facts),
+            data: csv::glance(f),
+        });
+    }
     for f in &s.speedups {
         list.push(Illustration {
             section: Section::Speedup,

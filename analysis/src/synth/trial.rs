@@ -24,7 +24,7 @@ const IO_CPU_NS: f64 = 20_000.0;
 /// After so long the lock changes hands.
 const SWITCH_NS: u64 = 5_000_000;
 /// Recorded operations of a timeline.
-const SPANS: usize = 256;
+const SPANS: usize = 160;
 
 /// What one worker does in a trial.
 struct Pace {

@@ -1,2 +1,5 @@
-//! Integration tests of the reports, one binary.
-fn main() {}
+//! Integration tests of the analysing program, one binary: reports of synthetic runs of known truth.
+
+mod golden;
+mod report;
+mod tidy;
