@@ -60,17 +60,22 @@ fn panel_workers(curves: &[LatencyCurve], cpus_available: u32) -> Vec<u32> {
 }
 
 fn curve(model: &str, workers: u32, trials: &[&LatencyTrial]) -> LatencyCurve {
-    let percentiles = PERCENTILES.iter().map(|p| percentile(trials, 1.0 - p / 100.0)).collect();
-    let mean = levels()
-        .filter_map(|share| Some(CcdfPoint { latency_ns: percentile(trials, share)?.value, share }))
+    let percentile_shares: Vec<f64> = PERCENTILES.iter().map(|p| 1.0 - p / 100.0).collect();
+    let levels: Vec<f64> = levels().collect();
+    let percentiles = over_trials(trials, &percentile_shares);
+    let of_trials: Vec<Vec<f64>> =
+        trials.iter().map(|t| at_shares(&t.histogram, &levels)).collect();
+    let mean = levels.iter().enumerate().filter(|(_, share)| enough(trials, **share));
+    let mean = mean
+        .filter_map(|(k, share)| {
+            let values: Vec<f64> = of_trials.iter().map(|v| v[k]).collect();
+            Some(CcdfPoint { latency_ns: geometric_estimate(&values)?.value, share: *share })
+        })
         .collect();
     LatencyCurve {
         model: model.to_owned(),
         workers,
-        trials: trials
-            .iter()
-            .map(|t| TrialCurve { block: t.block, points: points(&t.histogram) })
-            .collect(),
+        trials: trials.iter().zip(&of_trials).map(|(t, v)| trial_curve(t, &levels, v)).collect(),
         mean,
         percentiles,
         max_ns: trials.iter().map(|t| t.max_ns).max().unwrap_or(0),
@@ -80,25 +85,29 @@ fn curve(model: &str, workers: u32, trials: &[&LatencyTrial]) -> LatencyCurve {
     }
 }
 
-/// The latency that a share of operations exceeds, over trials; `None` where fewer than
-/// [`BEYOND_MIN`] operations of some trial lie beyond it.
-fn percentile(trials: &[&LatencyTrial], share: f64) -> Option<Estimate> {
-    let enough = |t: &&&LatencyTrial| t.histogram.len() as f64 * share >= BEYOND_MIN - 1e-6;
-    if trials.iter().filter(enough).count() < trials.len() {
-        return None;
-    }
-    let values: Vec<f64> = trials.iter().map(|t| at_share(&t.histogram, share)).collect();
-    geometric_estimate(&values)
+/// The latency that each share of operations exceeds, over trials; `None` where a trial has too few
+/// operations beyond it.
+fn over_trials(trials: &[&LatencyTrial], shares: &[f64]) -> Vec<Option<Estimate>> {
+    let of_trials: Vec<Vec<f64>> = trials.iter().map(|t| at_shares(&t.histogram, shares)).collect();
+    let one = |(k, share): (usize, &f64)| {
+        let values: Vec<f64> = of_trials.iter().map(|v| v[k]).collect();
+        enough(trials, *share).then(|| geometric_estimate(&values)).flatten()
+    };
+    shares.iter().enumerate().map(one).collect()
 }
 
-fn points(histogram: &Histogram<u64>) -> Vec<CcdfPoint> {
-    let smallest = 1.0 / histogram.len() as f64;
-    let mut points: Vec<CcdfPoint> = levels()
-        .take_while(|share| *share >= smallest)
-        .map(|share| CcdfPoint { latency_ns: at_share(histogram, share), share })
-        .collect();
-    points.insert(0, CcdfPoint { latency_ns: histogram.min().max(1) as f64, share: 1.0 });
-    points
+/// Whether [`BEYOND_MIN`] operations of every trial lie beyond a share.
+fn enough(trials: &[&LatencyTrial], share: f64) -> bool {
+    trials.iter().all(|t| t.histogram.len() as f64 * share >= BEYOND_MIN - 1e-6)
+}
+
+fn trial_curve(trial: &LatencyTrial, levels: &[f64], latencies: &[f64]) -> TrialCurve {
+    let h = &trial.histogram;
+    let smallest = 1.0 / h.len() as f64;
+    let first = CcdfPoint { latency_ns: h.min().max(1) as f64, share: 1.0 };
+    let rest = levels.iter().zip(latencies).take_while(|(share, _)| **share >= smallest);
+    let rest = rest.map(|(share, ns)| CcdfPoint { latency_ns: *ns, share: *share });
+    TrialCurve { block: trial.block, points: std::iter::once(first).chain(rest).collect() }
 }
 
 /// Shares below 1 in equal ratios: .87, .75 … 10⁻⁷.
@@ -107,8 +116,22 @@ fn levels() -> impl Iterator<Item = f64> {
         .map(|k| 10f64.powf(-f64::from(k) / f64::from(LEVELS_PER_DECADE)))
 }
 
-fn at_share(histogram: &Histogram<u64>, share: f64) -> f64 {
-    histogram.value_at_quantile(1.0 - share).max(1) as f64
+/// The latency that each share of operations exceeds, the shares descending: one pass over the
+/// buckets for all of them.
+fn at_shares(histogram: &Histogram<u64>, shares: &[f64]) -> Vec<f64> {
+    let n = histogram.len() as f64;
+    let mut latencies = Vec::with_capacity(shares.len());
+    let mut below = 0;
+    for bucket in histogram.iter_recorded() {
+        below += bucket.count_at_value();
+        while let Some(share) = shares.get(latencies.len())
+            && below as f64 >= ((1.0 - share) * n).ceil().max(1.0)
+        {
+            latencies.push(bucket.value_iterated_to().max(1) as f64);
+        }
+    }
+    latencies.resize(shares.len(), histogram.max().max(1) as f64);
+    latencies
 }
 
 #[cfg(test)]
@@ -134,22 +157,34 @@ mod tests {
     #[test]
     fn a_percentile_needs_twenty_operations_beyond_it_in_every_trial() {
         let (full, short) = (trial(0, 2000), trial(1, 1999));
-        assert!(percentile(&[&full], 0.01).is_some());
-        assert!(percentile(&[&full, &short], 0.01).is_none());
-        assert!(percentile(&[&full, &short], 0.1).is_some());
+        assert!(over_trials(&[&full], &[0.01])[0].is_some());
+        let both = over_trials(&[&full, &short], &[0.1, 0.01]);
+        assert!(both[0].is_some() && both[1].is_none());
     }
 
     #[test]
     fn an_interval_needs_two_trials() {
-        let one = percentile(&[&trial(0, 1000)], 0.5).unwrap();
+        let one = over_trials(&[&trial(0, 1000)], &[0.5])[0].unwrap();
         assert_eq!((one.ci95, one.n), (None, 1));
         let (a, b) = (trial(0, 1000), trial(1, 1200));
-        assert!(percentile(&[&a, &b], 0.5).unwrap().ci95.is_some());
+        assert!(over_trials(&[&a, &b], &[0.5])[0].unwrap().ci95.is_some());
+    }
+
+    #[test]
+    fn one_pass_finds_what_the_histogram_says_level_by_level() {
+        let t = trial(0, 777);
+        let levels: Vec<f64> = levels().collect();
+        for (share, ns) in levels.iter().zip(at_shares(&t.histogram, &levels)) {
+            let expected = t.histogram.value_at_quantile(1.0 - share) as f64;
+            assert!((ns / expected - 1.0).abs() < 2e-3, "{share}: {ns} not {expected}");
+        }
     }
 
     #[test]
     fn curves_fall_and_end_where_the_operations_do() {
-        let points = points(&trial(0, 1000).histogram);
+        let t = trial(0, 1000);
+        let levels: Vec<f64> = levels().collect();
+        let points = trial_curve(&t, &levels, &at_shares(&t.histogram, &levels)).points;
         assert!(points.windows(2).all(|w| w[1].share < w[0].share));
         assert!(points.windows(2).all(|w| w[1].latency_ns >= w[0].latency_ns));
         assert!(points.last().unwrap().share >= 1e-3);
