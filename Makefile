@@ -28,6 +28,7 @@ test:
 	cargo test --locked --workspace --exclude amdahl-analysis
 	cargo test --profile analysis --locked -p amdahl-analysis
 	python3 harness/workers/python/test_worker.py
+	scripts/test-lab-quiet.sh
 
 check:
 	@scripts/need.sh cargo cc
