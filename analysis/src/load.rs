@@ -68,6 +68,8 @@ pub struct RunFrames {
     pub latencies: Vec<LatencyTrial>,
     /// Ends of the first operations of each worker.
     pub spans: Vec<SpanTrial>,
+    /// Parameters by number of the trial, where a workload was planned with several sets of them.
+    pub labels: HashMap<u64, String>,
 }
 
 /// Reads a run and keeps what is selected.
@@ -91,7 +93,7 @@ pub fn load(dir: &Path, models: &Selection, workloads: &Selection) -> Result<Run
         latencies.extend(decode::latency(&path, *line, trial)?);
         spans.extend(decode::spans(trial));
     }
-    let labels = param_labels(&header, &trials);
+    let labels = param_labels(&header);
     let frame_error = |source| LoadError::Frame { path: path.clone(), source };
     Ok(RunFrames {
         name: directory_name(dir),
@@ -101,6 +103,7 @@ pub fn load(dir: &Path, models: &Selection, workloads: &Selection) -> Result<Run
         latencies,
         spans,
         header,
+        labels,
     })
 }
 
@@ -124,23 +127,18 @@ fn directory_name(dir: &Path) -> String {
     real.file_name().map_or_else(|| "run".to_owned(), |n| n.to_string_lossy().into_owned())
 }
 
-/// Parameters of the workload as planned (`sleep_ns=1000000`), by trial; where a workload was run
-/// with one set of parameters only, the label is empty.
-fn param_labels(header: &RunHeader, trials: &[(usize, Trial)]) -> HashMap<u64, String> {
-    let mut by_seq: HashMap<u64, String> = HashMap::new();
+/// Parameters of the workload as planned (`sleep_ns=1000000`), by trial; empty where the run has one
+/// set of parameters for the workload.
+fn param_labels(header: &RunHeader) -> HashMap<u64, String> {
+    let label = |params: &BTreeMap<String, String>| {
+        params.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
+    };
     let mut sets: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for block in &header.plan.blocks {
-        let label =
-            block.params.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
-        sets.entry(&block.workload).or_default().insert(label.clone());
-        by_seq.extend(block.trials.iter().map(|t| (t.seq, label.clone())));
+        sets.entry(&block.workload).or_default().insert(label(&block.params));
     }
-    for (_, trial) in trials {
-        if sets.get(trial.workload.as_str()).is_none_or(|s| s.len() < 2) {
-            by_seq.insert(trial.seq, String::new());
-        }
-    }
-    by_seq
+    let several = header.plan.blocks.iter().filter(|b| sets[b.workload.as_str()].len() > 1);
+    several.flat_map(|b| b.trials.iter().map(|t| (t.seq, label(&b.params)))).collect()
 }
 
 fn trials_frame(

@@ -159,8 +159,8 @@ fn judged(frames: &RunFrames, run: &RunFacts) -> PolarsResult<Judgement> {
             Err(m) => missing.push(m),
         }
     }
-    for m in never_recorded(frames)? {
-        sets.entry(String::new()).or_default().1.push(m);
+    for (label, m) in never_recorded(frames)? {
+        sets.entry(label).or_default().1.push(m);
     }
     let mut judgement = Judgement::default();
     for (params, (observations, missing)) in sets {
@@ -245,19 +245,23 @@ fn recorded(frames: &RunFrames) -> PolarsResult<HashSet<u64>> {
     Ok(frames.trials.column("seq")?.u64()?.iter().flatten().collect())
 }
 
-/// Planned throughput trials that left no record at all: the run was interrupted.
-fn never_recorded(frames: &RunFrames) -> PolarsResult<Vec<Missing>> {
+/// Planned throughput trials that left no record at all, with the label of their parameters: the run
+/// was interrupted.
+fn never_recorded(frames: &RunFrames) -> PolarsResult<Vec<(String, Missing)>> {
     let seqs = recorded(frames)?;
     let mut missing = Vec::new();
     for block in &frames.header.plan.blocks {
         let absent = |t: &&PlannedTrial| t.pass == Pass::Throughput && !seqs.contains(&t.seq);
-        missing.extend(block.trials.iter().filter(absent).map(|t| Missing {
-            model: block.model.clone(),
-            workload: block.workload.clone(),
-            block: block.block,
-            workers: t.workers,
-            ceiling: t.arm == Arm::Ceiling,
-            reason: "interrupted: the run ended before it".to_owned(),
+        missing.extend(block.trials.iter().filter(absent).map(|t| {
+            let lack = Missing {
+                model: block.model.clone(),
+                workload: block.workload.clone(),
+                block: block.block,
+                workers: t.workers,
+                ceiling: t.arm == Arm::Ceiling,
+                reason: "interrupted: the run ended before it".to_owned(),
+            };
+            (frames.labels.get(&t.seq).cloned().unwrap_or_default(), lack)
         }));
     }
     Ok(missing)

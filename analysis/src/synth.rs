@@ -173,7 +173,7 @@ fn plan_trials(spec: &Spec, workload: &str, seq: &mut u64) -> Vec<PlannedTrial> 
 }
 
 fn planned(spec: &Spec, workers: u32, arm: Arm, pass: Pass, seq: u64) -> PlannedTrial {
-    let exclusive = workers <= spec.cpus;
+    let available = if spec.affinity == 0 { spec.cpus } else { spec.affinity };
     PlannedTrial {
         seq,
         workers,
@@ -182,8 +182,8 @@ fn planned(spec: &Spec, workers: u32, arm: Arm, pass: Pass, seq: u64) -> Planned
         counter_set: 0,
         placement: Placement {
             policy: "cores".to_owned(),
-            cpus: (0..workers).map(|w| w % spec.cpus).collect(),
-            exclusive,
+            cpus: (0..workers).map(|w| w % available).collect(),
+            exclusive: workers <= available,
         },
         seed: spec.seed,
         env_pad_bytes: 0,

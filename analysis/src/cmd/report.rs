@@ -118,5 +118,8 @@ fn print(
     } else {
         out.write_all(format!("{}{last}\n", terminal::answer(chapters)).as_bytes())
     };
-    written.context("stdout")
+    match written {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()), // `| head` has seen enough.
+        other => other.context("stdout"),
+    }
 }

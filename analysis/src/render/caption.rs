@@ -11,7 +11,7 @@ pub(super) fn facts(run: &RunFacts) -> String {
     let cpu = run.host.cpu_model.as_deref().unwrap_or(&run.host.arch);
     let guest = run.host.hypervisor.as_ref().map_or_else(String::new, |h| format!(", {h} guest"));
     format!(
-        "Machine: {} ({cpu}{guest}, {} CPUs available of {}), {}.",
+        "Machine: {} ({cpu}{guest}, {} of {} CPUs available), {}.",
         run.host.name,
         run.host.cpus_available,
         run.host.cpus.len(),

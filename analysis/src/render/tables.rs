@@ -86,7 +86,7 @@ fn answer_row(a: &Answer, common: Option<u32>) -> Vec<String> {
             row.push(speedup.map_or_else(blank, |s| format::ratio(&s) + &at));
             row.push(format::maybe_percent(*ceiling_share));
             row.push(format::maybe_ratio(*effective_cpus));
-            row.push(limit(limited_by));
+            row.push(speedup.map_or_else(blank, |_| limit(limited_by)));
         }
         AnswerState::NotRun { why } => {
             row.push(format!("not run: {why}"));

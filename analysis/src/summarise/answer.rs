@@ -31,32 +31,35 @@ pub(super) fn answers(
 
 /// The answer in one sentence, threads of one process first.
 pub(super) fn headline(run: &RunFacts, answers: &[Answer]) -> String {
-    let mut clauses = Vec::new();
-    for (sharing, subject) in [
-        (Sharing::Threads, "threads of one process"),
-        (Sharing::Processes, "processes"),
-        (Sharing::Other, "other models"),
-    ] {
-        let group: Vec<&Answer> = answers
-            .iter()
-            .filter(|a| ModelName::parse(&a.model).sharing() == sharing)
-            .filter(|a| matches!(a.state, AnswerState::Judged { .. }))
-            .collect();
-        if !group.is_empty() {
-            clauses.push(format!("{subject} {}", by_verdict(&group)));
-        }
-    }
+    let mut clauses = match run.host.cpus_available {
+        0 | 1 => vec!["nothing can be told about parallelism".to_owned()],
+        _ => parallelism_clauses(answers),
+    };
     clauses.extend(io_clause(answers));
     let cpus = run.host.cpus_available;
     let note = run.cpus_note.as_ref().map_or_else(String::new, |n| format!(" ({n})"));
     let plural = if cpus == 1 { "" } else { "s" };
     if clauses.is_empty() {
-        return format!(
-            "With {cpus} CPU{plural} available{note}, nothing can be said: no CPU-bound workload was \
-             measured."
-        );
+        clauses.push("nothing can be said: no workload that decides was measured".to_owned());
     }
     format!("With {cpus} CPU{plural} available{note}, {}.", clauses.join("; "))
+}
+
+fn parallelism_clauses(answers: &[Answer]) -> Vec<String> {
+    let subjects = [
+        (Sharing::Threads, "threads of one process"),
+        (Sharing::Processes, "processes"),
+        (Sharing::Other, "other models"),
+    ];
+    let clause = |(sharing, subject): (Sharing, &str)| {
+        let group: Vec<&Answer> = answers
+            .iter()
+            .filter(|a| ModelName::parse(&a.model).sharing() == sharing)
+            .filter(|a| matches!(a.state, AnswerState::Judged { .. }))
+            .collect();
+        (!group.is_empty()).then(|| format!("{subject} {}", by_verdict(&group)))
+    };
+    subjects.into_iter().filter_map(clause).collect()
 }
 
 fn state(
@@ -131,7 +134,7 @@ fn by_verdict(group: &[&Answer]) -> String {
         (Verdict::Parallel, "run in parallel with"),
         (Verdict::Partly, "run partly in parallel with"),
         (Verdict::Serial, "run one at a time with"),
-        (Verdict::Unknown, "could not be decided for"),
+        (Verdict::Unknown, "are undecided with"),
     ];
     let clause = |(verdict, phrase): (Verdict, &str)| {
         let of = |a: &&&Answer| matches!(a.state, AnswerState::Judged { verdict: v, .. } if v == verdict);
@@ -175,14 +178,23 @@ fn evidence(members: &[&Answer]) -> String {
     whys.dedup();
     if let Some(why) = whys.first() {
         let more = if whys.len() > 1 { "; the table gives the other reasons" } else { "" };
-        let short = why.split([';', ':']).next().unwrap_or(why);
-        return format!("{short}{more}");
+        return format!("{}{more}", first_clause(why));
     }
     let limited = match limits[..] {
         [one] if one != "nothing" => format!(", limited by {}", one.replace('_', " ")),
         _ => String::new(),
     };
     speedup_words(&speedups) + &limited
+}
+
+/// A reason up to its first colon or semicolon outside parentheses.
+fn first_clause(why: &str) -> &str {
+    let mut depth = 0;
+    let end = why.char_indices().find(|(_, c)| {
+        depth += i32::from(*c == '(') - i32::from(*c == ')');
+        depth == 0 && matches!(c, ':' | ';')
+    });
+    end.map_or(why, |(at, _)| &why[..at])
 }
 
 fn speedup_words(speedups: &[(Estimate, u32)]) -> String {
@@ -218,4 +230,16 @@ fn io_clause(answers: &[Answer]) -> Option<String> {
         workloads.join(", "),
         rows.len()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_cut_outside_its_parentheses() {
+        let why = "1 CPU is available (1 of 2: taskset): nothing can be told; run without it";
+        assert_eq!(first_clause(why), "1 CPU is available (1 of 2: taskset)");
+        assert_eq!(first_clause("whole"), "whole");
+    }
 }
