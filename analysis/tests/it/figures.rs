@@ -1,0 +1,125 @@
+//! Figures as documents: everything lies inside, text is text, and looks belong to models.
+
+use std::collections::BTreeMap;
+
+use amdahl_analysis::load::load;
+use amdahl_analysis::plot::text::{SIZE_PT, width_pt};
+use amdahl_analysis::render::render;
+use amdahl_analysis::select::Selection;
+use amdahl_analysis::summarise::summarise;
+use amdahl_analysis::synth::{self, Model, Spec};
+
+fn figures(spec: &Spec) -> BTreeMap<String, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let (header, trials) = synth::run(spec);
+    synth::write(dir.path(), &header, &trials).unwrap();
+    let (models, workloads) = (Selection::all("model"), Selection::all("workload"));
+    let frames = load(dir.path(), &models, &workloads).unwrap();
+    let summary = summarise(&frames, &models, &workloads).unwrap();
+    let files = render(&[summary]).unwrap().files;
+    files.into_iter().filter(|(name, _)| name.ends_with(".svg")).collect()
+}
+
+/// Long names, many models, counts beyond the CPUs.
+fn crowded() -> Spec {
+    let mut models = vec![Model::parallel("rust/threads"), Model::parallel("rust/processes")];
+    for v in 8..15 {
+        models.push(Model::one_at_a_time(&format!("python3.{v}@pyenv/threads")));
+        models.push(Model::parallel(&format!("python3.{v}t+gil@tools/processes-forkserver")));
+    }
+    models.push(Model::parallel("go1.27+p1/goroutines"));
+    Spec { cpus: 8, workers: vec![1, 2, 3, 6, 8, 12, 16], blocks: 2, models, ..Spec::default() }
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
+    tag[start..].split('"').next()
+}
+
+fn number(tag: &str, name: &str) -> Option<f64> {
+    attribute(tag, name)?.parse().ok()
+}
+
+/// Every position that an element draws at; widths of text are estimated as the layout does.
+fn extents(tag: &str, text: &str) -> Vec<(f64, f64)> {
+    let mut at = Vec::new();
+    let (x, y) = (number(tag, "x"), number(tag, "y"));
+    if let (Some(x), Some(y)) = (x, y) {
+        let (w, h) = (number(tag, "width").unwrap_or(0.0), number(tag, "height").unwrap_or(0.0));
+        at.extend([(x, y), (x + w, y + h)]);
+        if tag.starts_with("<text") && !tag.contains("rotate") {
+            let w = width_pt(text, SIZE_PT) * 10.0;
+            match attribute(tag, "text-anchor") {
+                Some("start") => at.push((x + w, y)),
+                Some("middle") => at.extend([(x - w / 2.0, y), (x + w / 2.0, y)]),
+                _ => at.push((x - w, y)),
+            }
+        }
+    }
+    if let (Some(x), Some(y)) = (number(tag, "cx"), number(tag, "cy")) {
+        at.push((x, y));
+    }
+    for pair in attribute(tag, "points").unwrap_or_default().split_whitespace() {
+        let (x, y) = pair.split_once(',').unwrap();
+        at.push((x.parse().unwrap(), y.parse().unwrap()));
+    }
+    at
+}
+
+fn check_inside(name: &str, svg: &str) {
+    let view: Vec<f64> =
+        attribute(svg, "viewBox").unwrap().split_whitespace().map(|v| v.parse().unwrap()).collect();
+    let mut drawn = 0;
+    for part in svg.split('<').skip(1) {
+        let (tag, text) = part.split_once('>').unwrap_or((part, ""));
+        let text = text.trim().replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        for (x, y) in extents(&format!("<{tag}"), &text) {
+            drawn += 1;
+            assert!(
+                (-1.0..=view[2] + 1.0).contains(&x) && (-1.0..=view[3] + 1.0).contains(&y),
+                "{name}: ({x}, {y}) is outside {view:?}: <{tag}> {text}"
+            );
+        }
+    }
+    assert!(drawn > 50, "{name}: only {drawn} positions were seen");
+}
+
+#[test]
+fn nothing_is_drawn_outside_the_figure() {
+    for spec in [Spec::default(), crowded()] {
+        let figures = figures(&spec);
+        assert!(figures.len() >= 5, "{:?}", figures.keys());
+        for (name, svg) in &figures {
+            check_inside(name, svg);
+        }
+    }
+}
+
+#[test]
+fn figures_have_size_title_description_and_text_that_stays_text() {
+    for (name, svg) in figures(&Spec::default()) {
+        let width = attribute(&svg, "width").unwrap();
+        assert!(["3.40in", "7.00in"].contains(&width), "{name}: {width}");
+        assert!(
+            svg.contains("<title id=\"title\">") && svg.contains("<desc id=\"desc\">"),
+            "{name}"
+        );
+        assert!(svg.contains("testbox") && svg.contains("2026-01-02"), "{name} has no facts");
+        assert!(svg.contains("font-size=\"80\""), "{name} has no 8 pt text");
+        let opened = svg.matches("<text").count();
+        assert_eq!(opened, svg.matches("</text>").count(), "{name}");
+    }
+}
+
+#[test]
+fn a_model_looks_the_same_whatever_stands_beside_it() {
+    let colours = |spec: &Spec| {
+        let svg = figures(spec).remove("figures/speedup-cpu.svg").unwrap();
+        let legend = svg.find("\nrust/threads\n").unwrap();
+        let before = &svg[..legend];
+        let circle = before.rfind("<circle").unwrap();
+        attribute(&before[circle..], "fill").unwrap().to_owned()
+    };
+    let alone = Spec { models: vec![Model::parallel("rust/threads")], ..Spec::default() };
+    assert_eq!(colours(&alone), colours(&crowded()));
+}
