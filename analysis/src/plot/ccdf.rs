@@ -13,6 +13,10 @@ use crate::summary::{CcdfPoint, LatencyCurve, LatencyFigure};
 
 /// Height of a plot area, points.
 const PLOT_H: f64 = 120.0;
+/// The same where there are so many rows that the figure would not fit a page.
+const PLOT_H_MANY: f64 = 80.0;
+/// Rows that fit a page at full height.
+const ROWS_FULL: usize = 3;
 /// Markers on one curve.
 const MARKERS: usize = 4;
 
@@ -23,7 +27,8 @@ pub fn draw(figure: &LatencyFigure, facts: &str) -> Figure {
                trial lie beyond. Thin: every trial, to its last operation.";
     let label = figure.curves.iter().map(|c| width_pt(&c.model, SIZE_PT)).fold(40.0, f64::max);
     let columns = figure.panel_workers.len().max(1);
-    let grid = Grid::with_side_legends(rows.len(), columns, label, PLOT_H, key);
+    let plot_h = if rows.len() > ROWS_FULL { PLOT_H_MANY } else { PLOT_H };
+    let grid = Grid::with_side_legends(rows.len(), columns, label, plot_h, key);
     let mut canvas = Canvas::new(grid.width, grid.height);
     let points = || {
         let shown = |c: &&LatencyCurve| figure.panel_workers.contains(&c.workers);

@@ -37,7 +37,7 @@ pub fn draw(figure: &SpeedupFigure, kind: Kind, facts: &str) -> Figure {
              (N pinned one-worker processes). Dashed grey: ideal."
         }
         Kind::Overlap => {
-            "Marker and bar: mean over blocks and 95 % interval. Dashed grey: N times the throughput of one."
+            "Marker and bar: mean over blocks and 95 % interval. Small dots: blocks. Dashed grey: N times the throughput of one."
         }
     };
     let ids = figure.series.iter().map(|s| s.model.as_str());

@@ -29,7 +29,7 @@ pub struct Look {
     pub color: Rgb,
     /// Marker of its mechanism.
     pub marker: Marker,
-    /// Hollow for free-threaded builds and for variants.
+    /// Hollow for free-threaded builds, for variants and for labelled runtimes.
     pub hollow: bool,
     /// Dash of its mechanism.
     pub dash: Dash,
@@ -38,14 +38,7 @@ pub struct Look {
 /// The look of a model.
 pub fn look(id: &str) -> Look {
     let m = ModelName::parse(id);
-    let base = if m.language == "python" && m.version.len() > 1 {
-        PYTHONS[m.version[1] as usize % PYTHONS.len()]
-    } else {
-        LANGUAGES.iter().find(|(l, _)| *l == m.language).map_or_else(
-            || PYTHONS[hash(&format!("{}{:?}", m.language, m.version)) % PYTHONS.len()],
-            |(_, c)| *c,
-        )
-    };
+    let base = base_color(&m);
     let (marker, dash): (Marker, Dash) = match (m.mechanism.as_str(), m.option.as_deref()) {
         ("threads", _) => (Marker::Disc, &[]),
         ("processes", Some("spawn")) => (Marker::Triangle, &[1.2, 1.6]),
@@ -53,12 +46,9 @@ pub fn look(id: &str) -> Look {
         ("processes", _) => (Marker::Square, &[4.0, 2.0]),
         _ => (Marker::Cross, &[2.5, 1.5]),
     };
-    let color = match (&m.label, m.free_threaded) {
-        (Some(label), _) => PYTHONS[hash(label) % PYTHONS.len()],
-        (None, true) => darker(base),
-        (None, false) => base,
-    };
-    Look { color, marker, hollow: m.free_threaded != m.variant.is_some(), dash }
+    let color = if m.free_threaded { darker(base) } else { base };
+    let hollow = m.free_threaded ^ m.variant.is_some() ^ m.label.is_some();
+    Look { color, marker, hollow, dash }
 }
 
 /// Draws a marker about `size` points wide.
@@ -102,6 +92,24 @@ const LANGUAGES: [(&str, Rgb); 5] = [
     ("java", Rgb(0xcc, 0x66, 0x77)),
     ("node", Rgb(0xaa, 0x44, 0x99)),
 ];
+
+/// By minor version for Python, by language for the others; a label moves on in the palette, so that
+/// `python3.13@tools` differs from `python3.13` and from `python3.12@tools`.
+fn base_color(m: &ModelName) -> Rgb {
+    let known = LANGUAGES.iter().find(|(l, _)| *l == m.language);
+    let place = match (m.language.as_str(), m.version.get(1)) {
+        ("python", Some(minor)) => *minor as usize,
+        _ => hash(&format!("{}{:?}", m.language, m.version)),
+    };
+    match (known, &m.label) {
+        (Some((_, color)), None) => *color,
+        (_, None) => PYTHONS[place % PYTHONS.len()],
+        (_, Some(label)) => {
+            let step = 1 + hash(label) % (PYTHONS.len() - 1);
+            PYTHONS[(place % PYTHONS.len() + step) % PYTHONS.len()]
+        }
+    }
+}
 
 fn darker(c: Rgb) -> Rgb {
     let f = |v: u8| (f64::from(v) * 0.6).round() as u8;
@@ -152,6 +160,8 @@ mod tests {
         assert_ne!(look("python3.13t/threads").color, a.color);
         assert_ne!(look("python3.12/threads").color, a.color);
         assert_eq!(look("python3.13t+gil/threads").hollow, a.hollow);
+        assert_ne!(look("python3.13@tools/threads"), a);
+        assert_ne!(look("python3.13@tools/threads").color, look("python3.12@tools/threads").color);
         assert_eq!(look("zig/threads"), look("zig/threads"));
     }
 }

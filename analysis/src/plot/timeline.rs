@@ -11,6 +11,10 @@ use crate::summary::{TimelineFigure, TimelinePanel};
 const LANE_H: f64 = 9.0;
 /// Most height of one panel's lines.
 const LANES_H_MAX: f64 = 96.0;
+/// The same where there are so many panels that the figure would not fit a page.
+const LANES_H_MANY: f64 = 40.0;
+/// Panels that fit a page at full height.
+const PANELS_FULL: usize = 8;
 /// Room above a panel for its title.
 const TITLE_H: f64 = 15.0;
 /// Room left for worker numbers.
@@ -27,7 +31,7 @@ pub fn draw(figure: &TimelineFigure, facts: &str) -> Figure {
     let rows: Vec<&[TimelinePanel]> = figure.panels.chunks(columns).collect();
     let row_h: Vec<f64> = rows
         .iter()
-        .map(|row| TITLE_H + row.iter().map(lanes_h).fold(0.0, f64::max) + 6.0)
+        .map(|row| TITLE_H + row.iter().map(|p| lanes_h(figure, p)).fold(0.0, f64::max) + 6.0)
         .collect();
     let height = row_h.iter().sum::<f64>() + 27.0 + 3.0 * LINE_PT + 4.0;
     let mut canvas = Canvas::new(PAGE_PT, height);
@@ -38,8 +42,9 @@ pub fn draw(figure: &TimelineFigure, facts: &str) -> Figure {
     for (row, h) in rows.iter().zip(&row_h) {
         for (k, panel) in row.iter().enumerate() {
             let x = time_axis(figure, cell * k as f64, cell);
-            draw_panel(&mut canvas, panel, common, &x, top + TITLE_H);
-            foot[k] = top + TITLE_H + lanes_h(panel);
+            let h = lanes_h(figure, panel);
+            draw_panel(&mut canvas, panel, common, &x, (top + TITLE_H, h));
+            foot[k] = top + TITLE_H + h;
         }
         top += h;
     }
@@ -60,8 +65,9 @@ pub fn draw(figure: &TimelineFigure, facts: &str) -> Figure {
     }
 }
 
-fn lanes_h(panel: &TimelinePanel) -> f64 {
-    (panel.lanes.len() as f64 * LANE_H).min(LANES_H_MAX)
+fn lanes_h(figure: &TimelineFigure, panel: &TimelinePanel) -> f64 {
+    let most = if figure.panels.len() > PANELS_FULL { LANES_H_MANY } else { LANES_H_MAX };
+    (panel.lanes.len() as f64 * LANE_H).min(most)
 }
 
 fn time_axis(figure: &TimelineFigure, left: f64, cell: f64) -> Axis {
@@ -74,9 +80,14 @@ fn time_axis(figure: &TimelineFigure, left: f64, cell: f64) -> Axis {
     }
 }
 
-fn draw_panel(canvas: &mut Canvas, panel: &TimelinePanel, common: bool, x: &Axis, top: f64) {
+fn draw_panel(
+    canvas: &mut Canvas,
+    panel: &TimelinePanel,
+    common: bool,
+    x: &Axis,
+    (top, h): (f64, f64),
+) {
     let style = look(&panel.model);
-    let h = lanes_h(panel);
     let each = h / panel.lanes.len().max(1) as f64;
     let title = match common {
         true => panel.model.clone(),
