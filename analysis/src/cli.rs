@@ -29,7 +29,7 @@ pub struct ReportArgs {
     /// Run directories, as `amdahl run` writes them.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// Directory of the report [default: reports/<name of the run directory>].
+    /// Directory of the report [default: reports/ and the name of the run directory].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Only models that match one of these patterns (`python*/threads`).
