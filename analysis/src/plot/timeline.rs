@@ -33,7 +33,7 @@ pub fn draw(figure: &TimelineFigure, facts: &str) -> Figure {
         .iter()
         .map(|row| TITLE_H + row.iter().map(|p| lanes_h(figure, p)).fold(0.0, f64::max) + 6.0)
         .collect();
-    let height = row_h.iter().sum::<f64>() + 27.0 + 3.0 * LINE_PT + 4.0;
+    let height = row_h.iter().sum::<f64>() + 27.0 + key(figure).len() as f64 * LINE_PT + 4.0;
     let mut canvas = Canvas::new(PAGE_PT, height);
     let cell = PAGE_PT / columns as f64;
     let common = figure.panels.windows(2).all(|p| p[0].workers == p[1].workers);
@@ -51,7 +51,7 @@ pub fn draw(figure: &TimelineFigure, facts: &str) -> Figure {
     for (k, y) in foot.iter().enumerate() {
         draw_time(&mut canvas, &time_axis(figure, cell * k as f64, cell), *y);
     }
-    draw_key(&mut canvas, height);
+    draw_key(&mut canvas, key(figure), height);
     let title = format!("Who ran when, workload {}", figure.workload);
     let description = format!(
         "Each line is a worker from the begin of the first window; a bar where its operations \
@@ -134,12 +134,19 @@ fn draw_time(canvas: &mut Canvas, x: &Axis, y: f64) {
     canvas.text("ms since the begin of the first window", (middle, y + 19.0), Anchor::Middle, INK);
 }
 
-fn draw_key(canvas: &mut Canvas, height: f64) {
-    let lines = [
-        "Bar: operations of that worker followed one another at their usual pace. Hairline: one operation took more",
-        "than three times the usual, so the worker waited in it. Bars at the same time: in parallel; in turn: one at a time.",
-        "Others: other programs held its CPUs for that share of the trial, so gaps are theirs too.",
-    ];
+/// What the marks are; the last line only where a panel says it.
+const KEY: [&str; 3] = [
+    "Bar: operations of that worker followed one another at their usual pace. Hairline: one operation took more",
+    "than three times the usual, so the worker waited in it. Bars at the same time: in parallel; in turn: one at a time.",
+    "Others: other programs held its CPUs for that share of the trial, so gaps are theirs too.",
+];
+
+fn key(figure: &TimelineFigure) -> &'static [&'static str] {
+    let disturbed = figure.panels.iter().any(|p| p.disturbed.is_some());
+    if disturbed { &KEY } else { &KEY[..2] }
+}
+
+fn draw_key(canvas: &mut Canvas, lines: &[&str], height: f64) {
     for (k, line) in lines.iter().enumerate() {
         let y = height - 4.0 - (lines.len() as f64 - 0.5 - k as f64) * LINE_PT;
         canvas.text(line, (6.0, y), Anchor::Left, GREY);

@@ -2,11 +2,13 @@
 //!
 //! Here the answer and its evidence; in `tables/run.rs` what a run and its machine were.
 
+use std::collections::BTreeMap;
+
 use amdahl_stats::{IoVerdict, io_verdict_name, verdict_name};
 use serde::Serialize;
 
 use crate::render::format::{self, UNKNOWN};
-use crate::summary::{Answer, AnswerState, Estimate, PERCENTILES, Summary, budget_parts};
+use crate::summary::{Answer, AnswerState, Estimate, IoAnswer, PERCENTILES, Summary, budget_parts};
 
 mod run;
 
@@ -117,20 +119,28 @@ fn io_cell(a: &Answer) -> String {
     if a.io.is_empty() {
         return UNKNOWN.to_owned();
     }
-    let one = |io: &crate::summary::IoAnswer| {
+    let mut parts: Vec<String> =
+        a.io.iter().filter(|io| io.not_run.is_none()).map(io_words).collect();
+    let mut not_run: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for io in &a.io {
         if let Some(why) = &io.not_run {
-            return format!("not run: {why} (`{}`)", io.workload);
+            not_run.entry(why).or_default().push(format!("`{}`", io.workload));
         }
-        let what = match io.verdict {
-            IoVerdict::Overlaps => "yes",
-            IoVerdict::DoesNot => "no",
-            IoVerdict::Unknown => "unknown",
-        };
-        let ratio = io.ratio.map(|r| format!(" × {} at N = {}", format::ratio(&r), io.workers));
-        let why = io.why.as_ref().map_or_else(String::new, |w| format!(" ({w})"));
-        format!("{what}: `{}`{}{why}", io.workload, ratio.unwrap_or_default())
+    }
+    let rest = not_run.iter().map(|(why, names)| format!("not run: {why} ({})", names.join(", ")));
+    parts.extend(rest);
+    parts.join("; ")
+}
+
+fn io_words(io: &IoAnswer) -> String {
+    let what = match io.verdict {
+        IoVerdict::Overlaps => "yes",
+        IoVerdict::DoesNot => "no",
+        IoVerdict::Unknown => "unknown",
     };
-    a.io.iter().map(one).collect::<Vec<_>>().join("; ")
+    let ratio = io.ratio.map(|r| format!(" × {} at N = {}", format::ratio(&r), io.workers));
+    let why = io.why.as_ref().map_or_else(String::new, |w| format!(" ({w})"));
+    format!("{what}: `{}`{}{why}", io.workload, ratio.unwrap_or_default())
 }
 
 /// The N of every judged row, where they agree.
