@@ -20,12 +20,10 @@ use crate::counters::proc_counters;
 use crate::plan::window_needed_ns;
 use crate::procfs::ProcSample;
 use crate::worker::discover::{Found, Hello};
-use crate::worker::link::{Launcher, Link, LinkError, WorkerSpec};
+use crate::worker::link::{HELLO_LIMIT, Launcher, Link, LinkError, WorkerSpec};
 use crate::worker::peer;
 use crate::worker::wire::Line;
 
-/// Time a worker has to say hello.
-pub const HELLO_LIMIT: Duration = Duration::from_secs(20);
 /// Time to prepare a cell.
 pub const PREPARE_LIMIT: Duration = Duration::from_secs(30);
 /// Time beyond the nominal end of a `go`.

@@ -8,11 +8,10 @@ use std::time::Instant;
 use amdahl_schema::{Absence, AbsentModel, Runtime};
 
 use super::ask::{self, Answer};
-use super::link::{Launcher, LinkError, WorkerSpec};
+use super::link::{HELLO_LIMIT, Launcher, LinkError, WorkerSpec};
 use super::places::{self, Lang};
 use super::wire::{Line, WireError};
 use crate::Unable;
-use crate::trial::HELLO_LIMIT;
 
 /// What a worker said of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::wire::{Line, WireError};
 
+/// Time a worker has to say hello.
+pub const HELLO_LIMIT: Duration = Duration::from_secs(20);
+
 /// How to start a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerSpec {

@@ -38,12 +38,77 @@ fn the_measuring_side_links_neither_frames_nor_plots() {
     }
 }
 
+/// Names of our crates among a manifest's dependencies; those for tests are left out.
+fn ours(manifest: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(manifest).unwrap();
+    let section = text.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let names = section.lines().filter_map(|l| l.split(['.', ' ', '=']).next());
+    names.filter(|n| n.starts_with("amdahl")).map(str::to_owned).collect()
+}
+
 #[test]
-fn the_light_crates_import_nothing_of_ours() {
-    for package in ["schema", "stats"] {
-        let manifest = std::fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap();
-        let dependencies = manifest.split("[dependencies]").nth(1).unwrap();
-        assert!(!dependencies.contains("amdahl"), "{package}");
+fn arrows_between_our_crates_end_at_the_two_light_ones() {
+    let light = ["amdahl-schema", "amdahl-stats"];
+    for (package, allowed) in [
+        (".", &light[..]),
+        ("../analysis", &light[..]),
+        ("schema", &[]),
+        ("stats", &[]),
+        ("workers/rust", &[]),
+    ] {
+        assert_eq!(ours(&root().join(package).join("Cargo.toml")), allowed, "{package}");
+    }
+}
+
+/// The rooms of the measuring program; each imports only from those before it.
+const ROOMS: [&str; 15] = [
+    "procfs", "topology", "host", "counters", "gates", "state", "worker", "plan", "trial",
+    "record", "run", "answer", "conform", "cli", "cmd",
+];
+
+#[test]
+fn rooms_import_one_way() {
+    let src = root().join("src");
+    let place = |room: &str| ROOMS.iter().position(|r| *r == room);
+    for path in sources(&src) {
+        let inside = path.strip_prefix(&src).unwrap();
+        let first = inside.iter().next().unwrap().to_str().unwrap();
+        let room = first.trim_end_matches(".rs");
+        if ["lib", "main"].contains(&room) {
+            continue;
+        }
+        let own =
+            place(room).unwrap_or_else(|| panic!("{room} is a new room: where does it stand?"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let word = |rest: &str| -> String {
+            rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+        };
+        let mut imported: Vec<String> = text.split("crate::").skip(1).map(word).collect();
+        for list in text.split("crate::{").skip(1) {
+            imported.extend(list.split('}').next().unwrap().split(',').map(|i| word(i.trim())));
+        }
+        for other in imported.iter().filter_map(|name| place(name)) {
+            assert!(
+                other <= own,
+                "{} imports {}, which comes after it",
+                path.display(),
+                ROOMS[other]
+            );
+        }
+    }
+}
+
+#[test]
+fn proc_and_sys_are_read_through_roots_that_fixtures_can_replace() {
+    let calls = ["open(", "read_to_string(", "read(", "read_dir(", "from(", "new("];
+    for path in sources(&root().join("src")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for call in calls {
+            for place in ["\"/proc/", "\"/sys/"] {
+                let opened = format!("{call}{place}");
+                assert!(!text.contains(&opened), "{}: {opened}", path.display());
+            }
+        }
     }
 }
 
