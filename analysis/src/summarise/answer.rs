@@ -12,21 +12,30 @@ const DECIDING: &str = "cpu";
 /// Models named in one clause of the sentence; the table names all.
 const NAMED_MAX: usize = 4;
 
-/// One row a model in the order given; every model keeps its row.
+/// One row a model: those that were measured in the order given, then those that can't be, then those
+/// the budget did not reach. Every model keeps its row.
 pub(super) fn answers(
     models: &[String],
     judgement: &Judgement,
     absent: &[AbsentModel],
     coverage: &Coverage,
 ) -> Vec<Answer> {
-    models
+    let mut answers: Vec<Answer> = models
         .iter()
         .map(|model| Answer {
             model: model.clone(),
             state: state(model, judgement, absent, coverage),
             io: io(model, judgement, coverage),
         })
-        .collect()
+        .collect();
+    // Stable: the order given stands within a group.
+    answers.sort_by_key(|a| match a.state {
+        AnswerState::Judged { .. } => 0,
+        AnswerState::NotAsked => 1,
+        AnswerState::Absent(_) => 2,
+        AnswerState::NotRun { .. } => 3,
+    });
+    answers
 }
 
 /// The answer in one sentence, threads of one process first.

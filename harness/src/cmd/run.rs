@@ -108,14 +108,16 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     bench.recorder.sync()?;
     bench.bar.finish_and_clear();
     point_latest(bench.recorder.dir());
-    conclude(args, bench.recorder.dir(), topo.note.clone())
+    conclude(args, bench.recorder.dir())
 }
 
 /// Reads the run back as anybody would, judges it, prints the answer.
-fn conclude(args: &RunArgs, dir: &Path, note: Option<String>) -> anyhow::Result<ExitCode> {
+fn conclude(args: &RunArgs, dir: &Path) -> anyhow::Result<ExitCode> {
     let run = read_run(dir)?;
     let trials: Vec<Trial> = run.trials.into_iter().map(|(_, t)| t).collect();
-    let judgement = answer::Evidence::of(&trials).judge(run.header.host.cpus_available, note);
+    let host = &run.header.host;
+    let judgement =
+        answer::Evidence::of(&trials).judge(host.cpus_available, host.cpus_note.clone());
     let count = |status| trials.iter().filter(|t| t.outcome.status == status).count();
     let mut text = answer::table(&run.header, &judgement);
     let bad = count(Status::Failed) + count(Status::TimedOut) + count(Status::Invalid);

@@ -171,7 +171,7 @@ fn add_blocks(
         let with_one: Vec<u32> = [1].into_iter().chain(others).collect();
         add(spec.blocks, spec.blocks, Kind::Others, cells(&with_one));
     }
-    let largest = *ends.last().expect("at least one worker count");
+    let largest = telling(&ends, site.cpus, workload);
     let mut timed = vec![one(largest, Arm::Model, Pass::Latency, 0)];
     if largest > 1 && spec.latency_blocks > 1 {
         timed.push(one(1, Arm::Model, Pass::Latency, 0));
@@ -182,6 +182,16 @@ fn add_blocks(
         let sets = sets.map(|set| one(largest, Arm::Model, Pass::Counters, *set));
         add(0, spec.counter_blocks, Kind::Passes, sets.collect());
     }
+}
+
+/// The worker count of the latency and counters passes: of waiting work the largest, of computing work
+/// the one that decides, the largest that the CPUs can serve at once.
+fn telling(counts: &[u32], cpus: u32, workload: &str) -> u32 {
+    let last = *counts.last().expect("at least one worker count");
+    if io_bound(workload) {
+        return last;
+    }
+    counts.iter().copied().filter(|n| (2..=cpus).contains(n)).max().unwrap_or(last)
 }
 
 /// The worker counts measured first (1 and the decisive one), and the others.

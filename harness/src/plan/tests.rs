@@ -130,6 +130,19 @@ proptest! {
 }
 
 #[test]
+fn latency_is_taken_where_the_verdict_is() {
+    let mut spec = Spec::profile("smoke").unwrap();
+    spec.workers = Some(vec![1, 2, 4, 8]);
+    let p = with_site(&models(), 4, |s| plan(&spec, s, 1)).unwrap();
+    let timed = |w: &str| {
+        let mut of = p.blocks.iter().filter(|b| b.workload == w);
+        let block = of.find(|b| b.trials[0].pass == Pass::Latency).unwrap();
+        block.trials.iter().map(|t| t.workers).max().unwrap()
+    };
+    assert_eq!((timed("cpu"), timed("sleep")), (4, 8));
+}
+
+#[test]
 fn spare_blocks_close_their_tier_and_cost_nothing_in_the_prediction() {
     let p = plan_of("smoke", 2, 9);
     let spares = p.blocks.iter().filter(|b| b.spare);
