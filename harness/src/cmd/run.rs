@@ -1,26 +1,25 @@
 //! `amdahl run`: measure, record, print the answer.
 
-use std::collections::{BTreeMap, HashSet};
+mod dry;
+mod live;
+
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use amdahl_schema::{
-    AbsentModel, Outcome, Pass, Plan, PlannedBlock, PlannedTrial, RunHeader, SCHEMA_VERSION,
-    Status, Tool, Trial, read_run,
-};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use amdahl_schema::{AbsentModel, RunHeader, SCHEMA_VERSION, Status, Tool, Trial, read_run};
 use serde_json::json;
 
 use crate::cli::{CountersArg, PlacementArg, RunArgs};
 use crate::counters::{Context, Kernel, RawEvent, plan_sets, raise_nofile_limit};
 use crate::gates::GateProbe;
-use crate::plan::{ModelInfo, Site, Spec, SplitMix, block_cost, parse_budget, plan, tier_text};
+use crate::plan::{ModelInfo, Site, Spec, SplitMix, parse_budget, plan};
 use crate::procfs::Roots;
-use crate::record::{RecordError, Recorder};
-use crate::run::{Bench, carry_out};
+use crate::record::Recorder;
+use crate::run::carry_out;
 use crate::topology::{Machine as Topo, Policy};
-use crate::trial::{Limits, Machine, Stage, blank};
+use crate::trial::{Limits, Machine, Stage};
 use crate::worker::discover::Discovery;
 use crate::worker::places::tilde;
 use crate::worker::process::ProcessLauncher;
@@ -57,7 +56,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let seed = args.seed.unwrap_or_else(random_seed);
         let plan = plan(&spec, &site, seed)?;
         if args.dry_run {
-            return dry_run(args, &plan, &models, topo.cpus_available);
+            return dry::dry_run(args, &plan, &models, topo.cpus_available);
         }
         let absent = named_absences(&found, &spec);
         if plan.blocks.is_empty() {
@@ -82,7 +81,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         (Recorder::create(&dir, &header)?, header, Vec::new())
     };
     let trials = || header.plan.blocks.iter().flat_map(|b| &b.trials);
-    let files = raise_nofile_limit(trials().map(files_needed).max().unwrap_or(0).max(256));
+    let files = raise_nofile_limit(trials().map(live::files_needed).max().unwrap_or(0).max(256));
     let machine = Machine { probe: GateProbe::new(&roots, &topo), roots, sets, context };
     let launcher = ProcessLauncher::new()?;
     let stage = Stage {
@@ -91,7 +90,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         amdahl: launcher.amdahl.clone(),
         limits: Limits::default(),
     };
-    let mut bench = Live {
+    let mut bench = live::Live {
         stage,
         found: &found,
         models: &models,
@@ -101,7 +100,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         evidence: answer::Evidence::of(&past),
         begin: Instant::now(),
         recorder,
-        bar: bar(&header.plan),
+        bar: live::bar(&header.plan),
     };
     let done: HashSet<u64> = past.iter().map(|t| t.seq).collect();
     carry_out(&header.plan, &done, &mut bench)?;
@@ -277,157 +276,9 @@ fn infos(found: &Discovery) -> Vec<ModelInfo> {
     infos
 }
 
-fn dry_run(
-    args: &RunArgs,
-    plan: &Plan,
-    models: &[ModelInfo],
-    cpus: u32,
-) -> anyhow::Result<ExitCode> {
-    let cost = |b: &PlannedBlock| {
-        let info = models.iter().find(|m| m.id == b.model).expect("planned from this list");
-        block_cost(b, info, cpus)
-    };
-    let mut tiers: BTreeMap<&str, (usize, Duration)> = BTreeMap::new();
-    let mut order = Vec::new();
-    let mut cells: BTreeMap<(String, String), (usize, usize, Duration)> = BTreeMap::new();
-    for b in plan.blocks.iter().filter(|b| !b.spare) {
-        let text = tier_text(b.tier);
-        if !order.contains(&text) {
-            order.push(text);
-        }
-        let tier = tiers.entry(text).or_default();
-        *tier = (tier.0 + b.trials.len(), tier.1 + cost(b));
-        let cell = cells.entry((b.model.clone(), b.workload.clone())).or_default();
-        *cell = (cell.0 + 1, cell.1 + b.trials.len(), cell.2 + cost(b));
-    }
-    let regular = || plan.blocks.iter().filter(|b| !b.spare);
-    let trials: usize = regular().map(|b| b.trials.len()).sum();
-    let seconds = |d: Duration| format!("{:.1} s", d.as_secs_f64());
-    let total = Duration::from_millis(plan.predicted_ms);
-    let mut text =
-        format!("{} blocks, {trials} trials, about {}", regular().count(), seconds(total));
-    if let Some(budget) = plan.budget_ms {
-        text.push_str(&format!(", budget {}", seconds(Duration::from_millis(budget))));
-    }
-    text.push_str("; spare blocks replace those that a busy machine spoils\n\nin this order:\n");
-    let mut sum = Duration::ZERO;
-    for tier in order {
-        let (n, time) = tiers[tier];
-        sum += time;
-        let over = plan.budget_ms.is_some_and(|b| sum > Duration::from_millis(b));
-        let over = if over { "  (beyond the budget: rows `not run: budget`)" } else { "" };
-        text.push_str(&format!("  {n:>5} trials {:>9}  {tier}{over}\n", seconds(time)));
-    }
-    text.push_str("\ncells:\n");
-    for ((model, workload), (blocks, trials, time)) in &cells {
-        text.push_str(&format!(
-            "  {model:<28} {workload:<8} {blocks:>4} blocks {trials:>5} trials {:>9}\n",
-            seconds(*time)
-        ));
-    }
-    let json =
-        json!({"schema": 1, "predicted_ms": plan.predicted_ms, "trials": trials, "plan": plan});
-    super::emit(&args.json, &json, &text)?;
-    Ok(ExitCode::SUCCESS)
-}
-
 /// From the clock and the address space: differs from run to run, and is recorded.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     let state = std::collections::hash_map::RandomState::new();
     state.build_hasher().finish() >> 16
-}
-
-/// The real bench.
-struct Live<'a> {
-    stage: Stage<'a>,
-    found: &'a Discovery,
-    models: &'a [ModelInfo],
-    cpus: u32,
-    files: Option<u64>,
-    plan: &'a Plan,
-    evidence: answer::Evidence,
-    begin: Instant,
-    recorder: Recorder,
-    bar: ProgressBar,
-}
-
-impl Bench for Live<'_> {
-    fn trial(&mut self, block: &PlannedBlock, planned: &PlannedTrial) -> Trial {
-        let refuse = |kind: &str, reason: String| {
-            let mut trial = blank(block, planned);
-            trial.outcome = Outcome::not_ok(Status::Failed, kind, reason);
-            trial
-        };
-        let Some(found) = self.found.of(&block.model) else {
-            return refuse(
-                "unsupported",
-                "this model is not here any more; see `amdahl list`".to_owned(),
-            );
-        };
-        if let Some(limit) = self.files
-            && files_needed(planned) > limit
-        {
-            let needed = files_needed(planned);
-            let reason = format!(
-                "needs about {needed} open files, the limit is {limit}: raise it with `ulimit -n {needed}`"
-            );
-            return refuse("limit", reason);
-        }
-        self.stage.execute(found, block, planned)
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.begin.elapsed()
-    }
-
-    fn expected(&self, block: &PlannedBlock) -> Duration {
-        let info = self.models.iter().find(|m| m.id == block.model);
-        info.map_or(Duration::ZERO, |info| block_cost(block, info, self.cpus))
-    }
-
-    fn keep(&mut self, trial: Trial) -> Result<(), RecordError> {
-        self.evidence.add(&trial);
-        self.recorder.append(&trial)
-    }
-
-    fn needs(&self, spare: &PlannedBlock) -> bool {
-        let counts = |b: &PlannedBlock| b.trials.iter().map(|t| t.workers).max();
-        let same = |b: &&PlannedBlock| {
-            !b.spare
-                && b.model == spare.model
-                && b.workload == spare.workload
-                && b.trials[0].pass == Pass::Throughput
-                && counts(b) == counts(spare)
-        };
-        let planned = self.plan.blocks.iter().filter(same).count() as u32;
-        self.evidence.spoiled(&spare.model, &spare.workload, planned, self.cpus)
-    }
-
-    fn progress(&mut self, done: usize, _of: usize, left: Duration) {
-        self.bar.set_message(format!("about {} s left", left.as_secs()));
-        self.bar.set_position(done as u64);
-        self.bar.tick();
-    }
-}
-
-/// Open files a trial needs: four a process, one a counter, and what the program has open anyway.
-fn files_needed(planned: &PlannedTrial) -> u64 {
-    let processes = match planned.arm {
-        amdahl_schema::Arm::Ceiling => u64::from(planned.workers),
-        amdahl_schema::Arm::Model => 1,
-    };
-    let counters = match planned.pass {
-        amdahl_schema::Pass::Counters => 6 * u64::from(planned.workers),
-        _ => 0,
-    };
-    24 + 4 * processes + counters
-}
-
-/// Drawn only between trials (no steady tick), and only on a terminal.
-fn bar(plan: &Plan) -> ProgressBar {
-    let n: usize = plan.blocks.iter().filter(|b| !b.spare).map(|b| b.trials.len()).sum();
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {msg}")
-        .expect("the template is constant");
-    ProgressBar::with_draw_target(Some(n as u64), ProgressDrawTarget::stderr()).with_style(style)
 }
