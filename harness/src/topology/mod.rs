@@ -139,7 +139,7 @@ impl Machine {
         counts
     }
 
-    /// [`place`] on this machine.
+    /// [`place()`] on this machine.
     pub fn place(&self, policy: Policy, n: u32) -> amdahl_schema::Placement {
         place(policy, &self.topology, &self.affinity, n)
     }
