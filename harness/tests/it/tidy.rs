@@ -134,3 +134,59 @@ fn the_run_loop_knows_no_paths_and_prints_nothing() {
         }
     }
 }
+
+/// Words in backquotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
+}
+
+/// Top-level rooms of a crate.
+fn rooms(src: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(src).unwrap().flatten();
+    let names = entries.map(|e| e.file_name().to_string_lossy().trim_end_matches(".rs").to_owned());
+    names.filter(|n| n != "lib" && n != "main").collect()
+}
+
+#[test]
+fn the_architecture_page_is_true() {
+    let house = root().join("..");
+    let page = std::fs::read_to_string(house.join("ARCHITECTURE.md")).unwrap();
+    let words = quoted(&page);
+    for src in [
+        "harness/src",
+        "harness/schema/src",
+        "harness/stats/src",
+        "harness/workers/rust/src",
+        "analysis/src",
+    ] {
+        for room in rooms(&house.join(src)) {
+            assert!(words.contains(&room.as_str()), "{src}: the page does not name `{room}`");
+        }
+    }
+    let mut code = String::new();
+    for dir in ["harness", "analysis"] {
+        for path in sources(&house.join(dir)) {
+            code.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+    let section = |name: &str| {
+        page.split(&format!("## {name}\n")).nth(1).unwrap().split("\n## ").next().unwrap()
+    };
+    let tests: Vec<&str> =
+        quoted(section("Invariants")).into_iter().filter(|w| w.matches('_').count() > 1).collect();
+    assert!(tests.len() > 20, "{tests:?}");
+    for test in tests {
+        assert!(
+            code.contains(&format!("fn {test}(")),
+            "the page names a test that is not there: {test}"
+        );
+    }
+    for word in words.iter().filter(|w| w.contains('/') && !w.contains([' ', '<', '*', '='])) {
+        let there =
+            ["", "harness", "harness/src"].iter().any(|at| house.join(at).join(word).exists());
+        assert!(
+            there || ["example/"].contains(word) || word.starts_with("cmd/"),
+            "no such place: {word}"
+        );
+    }
+}
