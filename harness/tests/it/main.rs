@@ -4,6 +4,7 @@
 mod bad_workers;
 mod causes;
 mod cli;
+mod example;
 mod fake;
 mod kill;
 mod tidy;
