@@ -47,3 +47,16 @@ fn the_example_worker_conforms_and_is_measured() {
         );
     }
 }
+
+#[test]
+fn what_contributing_shows_is_the_example() {
+    let house = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(house.join("../CONTRIBUTING.md")).unwrap();
+    let worker = std::fs::read_to_string(house.join("workers/example/worker.pl")).unwrap();
+    let shown: Vec<&str> =
+        page.split("```perl\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(shown.len(), 2);
+    for part in shown {
+        assert!(worker.contains(part), "not in worker.pl:\n{part}");
+    }
+}

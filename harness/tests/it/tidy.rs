@@ -135,6 +135,29 @@ fn the_run_loop_knows_no_paths_and_prints_nothing() {
     }
 }
 
+#[test]
+fn planning_and_judging_agree_on_what_waits() {
+    use amdahl_stats::{Machine, Missing, judge};
+    for workload in ["noop", "cpu", "sleep", "pipe"] {
+        let missing = Missing {
+            model: "rust/threads".to_owned(),
+            workload: workload.to_owned(),
+            block: 0,
+            workers: 2,
+            ceiling: false,
+            reason: "budget".to_owned(),
+        };
+        let judged = judge(&[], &[missing], &Machine { cpus_available: 2, note: None });
+        let rows = (judged.parallelism.len(), judged.io_overlap.len());
+        let expected = match (amdahl::plan::io_bound(workload), workload) {
+            (true, _) => (0, 1),
+            (false, "noop") => (0, 0),
+            (false, _) => (1, 0),
+        };
+        assert_eq!(rows, expected, "{workload}");
+    }
+}
+
 /// Words in backquotes.
 fn quoted(text: &str) -> Vec<&str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
