@@ -32,7 +32,8 @@ impl Evidence {
         if trial.pass != Pass::Throughput {
             return;
         }
-        if matches!(trial.outcome.status, Status::Failed | Status::TimedOut) {
+        let contest = trial.outcome.kind.as_deref() == Some("contest");
+        if !contest && !matches!(trial.outcome.status, Status::Ok | Status::NotRun) {
             self.failed.push((trial.model.clone(), trial.workload.clone()));
         }
         match observe(trial) {
@@ -70,7 +71,7 @@ impl Evidence {
             used + dropped > 0 && (used < planned || 10 * dropped > 3 * (used + dropped))
         };
         judgement.parallelism.iter().any(|r| r.decisive && short(r.blocks, r.dropped))
-            || judgement.io_overlap.iter().any(|r| short(r.blocks, 0))
+            || judgement.io_overlap.iter().any(|r| short(r.blocks, r.dropped))
     }
 }
 

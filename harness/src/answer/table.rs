@@ -22,13 +22,18 @@ pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
     for model in &header.plan.models {
         let cpu = judgement.parallelism.iter().find(|r| r.model == *model && r.decisive);
         let io = best_io(judgement, model);
-        if cpu.is_none_or(untouched) && io.is_none_or(|r| r.blocks == 0) {
+        let reached =
+            cpu.is_some_and(|r| !untouched(r)) || io.is_some_and(|r| r.blocks + r.dropped > 0);
+        if !reached && (cpu.is_some() || io.is_some()) {
             not_run.push(model.as_str());
             continue;
         }
         rows.push(row(model, cpu, &io_text(io)));
         let unknown = cpu.filter(|r| r.verdict == Verdict::Unknown);
         notes.extend(unknown.map(|r| format!("{model}: {}", first_reasons(&r.reasons))));
+        let unknown = io.filter(|r| r.verdict == IoVerdict::Unknown && r.blocks + r.dropped > 0);
+        let text = |r: &IoRow| format!("{model}: {}: {}", r.workload, first_reasons(&r.reasons));
+        notes.extend(unknown.map(text));
     }
     for absent in &header.absent {
         let mut cells = row(&absent.model, None, "-");
@@ -109,7 +114,7 @@ fn io_text(row: Option<&IoRow>) -> String {
     let word = match r.verdict {
         IoVerdict::Overlaps => "yes",
         IoVerdict::DoesNot => "no",
-        IoVerdict::Unknown if r.blocks == 0 => "not run",
+        IoVerdict::Unknown if r.blocks + r.dropped == 0 => "not run",
         IoVerdict::Unknown => "unknown",
     };
     let ratio = r.throughput_ratio.map(|i| format!(", x{:.1} at {}", i.estimate, r.workers));

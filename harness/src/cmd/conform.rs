@@ -60,6 +60,10 @@ pub fn run(args: &ConformArgs) -> anyhow::Result<ExitCode> {
         let check = Check { name: "hello".to_owned(), why: Some(absent.why.reason.clone()) };
         results.push((absent.model.clone(), vec![check]));
     }
+    if results.is_empty() {
+        let why: Vec<&str> = found.absent.iter().map(|a| a.why.reason.as_str()).collect();
+        return Err(Unable(format!("no model to check: {}", why.join("; "))).into());
+    }
     report(args, &results)
 }
 

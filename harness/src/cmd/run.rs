@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use amdahl_schema::{AbsentModel, RunHeader, SCHEMA_VERSION, Status, Tool, Trial, read_run};
+use amdahl_schema::{AbsentModel, Host, RunHeader, SCHEMA_VERSION, Status, Tool, Trial, read_run};
 use serde_json::json;
 
 use crate::cli::{CountersArg, PlacementArg, RunArgs};
@@ -40,7 +40,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     };
     let models = infos(&found);
     let (recorder, header, past) = if let Some(dir) = &args.resume {
-        resume(dir, args)?
+        let (recorder, header, past) = resume(dir, args)?;
+        same_place(&header, &past, &host, &found)?;
+        (recorder, header, past)
     } else {
         let spec = spec(args)?;
         let policy: Policy = spec.placement.parse().map_err(|e| Unable(format!("{e}")))?;
@@ -80,8 +82,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("runs")).join(name);
         (Recorder::create(&dir, &header)?, header, Vec::new())
     };
-    let trials = || header.plan.blocks.iter().flat_map(|b| &b.trials);
-    let files = raise_nofile_limit(trials().map(live::files_needed).max().unwrap_or(0).max(256));
+    let needs = header.plan.blocks.iter();
+    let needs = needs.flat_map(|b| b.trials.iter().map(|t| live::files_needed(&b.workload, t)));
+    let files = raise_nofile_limit(needs.max().unwrap_or(0).max(256));
     let machine = Machine { probe: GateProbe::new(&roots, &topo), roots, sets, context };
     let launcher = ProcessLauncher::new()?;
     let stage = Stage {
@@ -101,6 +104,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         begin: Instant::now(),
         recorder,
         bar: live::bar(&header.plan),
+        hung: Vec::new(),
     };
     let done: HashSet<u64> = past.iter().map(|t| t.seq).collect();
     carry_out(&header.plan, &done, &mut bench)?;
@@ -196,7 +200,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Unable> {
         .to_owned();
     }
     if let Some(blocks) = args.blocks {
-        spec.blocks = blocks;
+        (spec.blocks, spec.other_blocks, spec.io_blocks) = (blocks, blocks, blocks);
     }
     if let Some(budget) = &args.budget {
         spec.budget = parse_budget(budget).map_err(|e| Unable(format!("--budget: {e}")))?;
@@ -230,6 +234,44 @@ fn resume(dir: &Path, args: &RunArgs) -> anyhow::Result<(Recorder, RunHeader, Ve
     Ok((Recorder::open(dir)?, header, past))
 }
 
+/// Two machines, or two builds of a worker, must not be mixed in one run; nor may a model that is not here
+/// just now be recorded as failed.
+fn same_place(
+    header: &RunHeader,
+    past: &[Trial],
+    host: &Host,
+    found: &Discovery,
+) -> Result<(), Unable> {
+    let then = &header.host;
+    if (&then.name, &then.cpu_model, &then.cpus) != (&host.name, &host.cpu_model, &host.cpus) {
+        return Err(Unable(format!(
+            "the run began on {} ({} CPUs), this is {} ({} CPUs): resume it there, or begin a new one",
+            then.name,
+            then.cpus.len(),
+            host.name,
+            host.cpus.len()
+        )));
+    }
+    let done: HashSet<u64> = past.iter().map(|t| t.seq).collect();
+    let missing = header.plan.blocks.iter().filter(|b| !b.spare);
+    for block in missing.filter(|b| b.trials.iter().any(|t| !done.contains(&t.seq))) {
+        let model = &block.model;
+        let Some(now) = found.of(model) else {
+            return Err(Unable(format!(
+                "{model} is in the run's plan but not found now: give the same --worker or --runtime again"
+            )));
+        };
+        let began = header.runtimes.iter().find(|r| r.id == now.runtime.id);
+        if began.is_some_and(|r| r.hash != now.runtime.hash) {
+            return Err(Unable(format!(
+                "{} is not the program that the run began with (its hash differs): begin a new run",
+                now.runtime.path
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Absences that belong in this run: all, or those its patterns name.
 fn named_absences(found: &Discovery, spec: &Spec) -> Vec<AbsentModel> {
     let named = |id: &str| {
@@ -240,6 +282,11 @@ fn named_absences(found: &Discovery, spec: &Spec) -> Vec<AbsentModel> {
 }
 
 fn nothing_to_measure(absent: &[AbsentModel]) -> String {
+    if absent.is_empty() {
+        return "nothing to measure: the models and workloads asked for have nothing in common; \
+                `amdahl list` shows which offers which"
+            .to_owned();
+    }
     let why: Vec<String> = absent
         .iter()
         .map(|a| {

@@ -9,7 +9,9 @@ use super::ModelInfo;
 /// Length of a window: at least as planned, ten switch intervals of the model's lock, and twenty
 /// operations as they run with `workers` in turn (METHODOLOGY, windows).
 pub fn window_needed_ns(planned_ns: u64, switch_ns: Option<u64>, op_ns: u64, turns: u32) -> u64 {
-    planned_ns.max(10 * switch_ns.unwrap_or(0)).max(20 * op_ns * u64::from(turns.max(1)))
+    let (switches, operations) =
+        (switch_ns.unwrap_or(0), op_ns.saturating_mul(turns.max(1).into()));
+    planned_ns.max(switches.saturating_mul(10)).max(operations.saturating_mul(20))
 }
 
 /// Expected time of one trial.

@@ -110,6 +110,12 @@ fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, Stri
         site.models.iter().flat_map(|m| m.workloads.iter().map(String::as_str)).collect();
     offered.sort_unstable();
     offered.dedup();
+    for workload in spec.params.keys().filter(|w| !w.is_empty() && !offered.is_empty()) {
+        if !offered.contains(&workload.as_str()) {
+            let close = nearest(workload, offered.iter().copied());
+            return Err(Unable(format!("parameters of `{workload}`: no such workload{close}")));
+        }
+    }
     for pattern in &spec.workloads {
         if !offered.is_empty() && !offered.iter().any(|w| glob_match(pattern, w)) {
             let close = nearest(pattern, offered.iter().copied());
@@ -165,11 +171,18 @@ fn add_blocks(
         trials
     };
     let (ends, others) = counts(spec, site, workload);
-    add(0, spec.blocks, Kind::Ends, cells(&ends));
-    add(2 * spec.blocks, spec.blocks.max(2), Kind::Spare, cells(&ends));
+    let n = if io_bound(workload) {
+        spec.io_blocks
+    } else if model.representative {
+        spec.blocks
+    } else {
+        spec.other_blocks
+    };
+    add(0, n, Kind::Ends, cells(&ends));
+    add(2 * n, n.max(2), Kind::Spare, cells(&ends));
     if !others.is_empty() {
         let with_one: Vec<u32> = [1].into_iter().chain(others).collect();
-        add(spec.blocks, spec.blocks, Kind::Others, cells(&with_one));
+        add(n, n, Kind::Others, cells(&with_one));
     }
     let largest = telling(&ends, site.cpus, workload);
     let mut timed = vec![one(largest, Arm::Model, Pass::Latency, 0)];

@@ -31,6 +31,8 @@ pub enum Counts {
 struct File {
     budget: Option<String>,
     blocks: Option<u32>,
+    other_blocks: Option<u32>,
+    io_blocks: Option<u32>,
     windows: Option<u32>,
     window: Option<String>,
     counts: Option<Counts>,
@@ -53,6 +55,10 @@ pub struct Spec {
     pub budget: Option<Duration>,
     /// Repetitions.
     pub blocks: u32,
+    /// Repetitions for the models that do not stand for their kind; `blocks` if left out.
+    pub other_blocks: u32,
+    /// Repetitions of I/O-bound workloads; `blocks` if left out.
+    pub io_blocks: u32,
     /// Windows a trial.
     pub windows: u32,
     /// Least length of a window.
@@ -108,10 +114,13 @@ impl Spec {
         let at = |what: String| Unable(format!("{shown}: {what}"));
         let budget = f.budget.or(standard.budget).expect("standard has a budget");
         let window = f.window.or(standard.window).expect("standard has a window");
+        let blocks = f.blocks.or(standard.blocks).expect("in standard");
         let spec = Self {
             name: name.to_owned(),
             budget: parse_budget(&budget).map_err(|e| at(format!("budget: {e}")))?,
-            blocks: f.blocks.or(standard.blocks).expect("in standard"),
+            blocks,
+            other_blocks: f.other_blocks.unwrap_or(blocks),
+            io_blocks: f.io_blocks.unwrap_or(blocks),
             windows: f.windows.or(standard.windows).expect("in standard"),
             window: parse_duration(&window).map_err(|e| at(format!("window: {e}")))?,
             counts: f.counts.or(standard.counts).expect("in standard"),
@@ -137,15 +146,29 @@ impl Spec {
         if self.workers.as_ref().is_some_and(Vec::is_empty) || self.io_workers.is_empty() {
             return Err("workers: at least one worker count expected".to_owned());
         }
-        if !(1..=10_000).contains(&self.blocks) {
-            return Err(format!("blocks: {} is outside 1 to 10000", self.blocks));
+        for (key, n, least) in [
+            ("blocks", self.blocks, 1),
+            ("other_blocks", self.other_blocks, 1),
+            ("io_blocks", self.io_blocks, 1),
+            ("latency_blocks", self.latency_blocks, 0),
+            ("counter_blocks", self.counter_blocks, 0),
+        ] {
+            if !(least..=10_000).contains(&n) {
+                return Err(format!("{key}: {n} is outside {least} to 10000"));
+            }
+        }
+        const RESERVED: [&str; 7] =
+            ["id", "ids", "workload", "mechanism", "workers", "seed", "require"];
+        let mut keys = self.params.values().flat_map(BTreeMap::keys);
+        if let Some(key) = keys.find(|k| RESERVED.contains(&k.as_str())) {
+            return Err(format!("parameter `{key}`: the protocol itself uses that key"));
         }
         if !(1..=1000).contains(&self.windows) {
             return Err(format!("windows: {} is outside 1 to 1000", self.windows));
         }
         let ms = self.window.as_millis();
-        if !(1..=60_000).contains(&ms) {
-            return Err(format!("window: {ms} ms is outside 1 ms to 60 s"));
+        if !(20..=60_000).contains(&ms) {
+            return Err(format!("window: {ms} ms is outside 20 ms to 60 s"));
         }
         if !["cores", "spread", "smt", "none"].contains(&self.placement.as_str()) {
             return Err(format!(

@@ -1,6 +1,6 @@
 //! The worker's lines into the trial's figures.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use amdahl_schema::{
     Carrier, CarrierWindow, Histogram, Pass, ProcDelta, Span, Trial, Window, WorkerTotal,
@@ -12,6 +12,10 @@ use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 use super::Failure;
 use crate::worker::link::{Link, LinkError, unexpected};
 use crate::worker::wire::{Line, WireError};
+
+/// More workers than a plan may have; more operations in an interval than 2^50.
+const WORKERS_MAX: u32 = 1 << 16;
+const OPS_MAX: u64 = 1 << 50;
 
 /// What `ready` said.
 pub(crate) struct Ready {
@@ -44,7 +48,8 @@ pub(crate) fn ready(line: &Line, k: u32) -> Result<Ready, Failure> {
             .list("carriers")
             .iter()
             .map(|tid| {
-                let tid = tid.parse().map_err(|_| line.wrong("`carriers` wants thread ids"))?;
+                let tid = tid.parse().ok().filter(|t| *t > 0);
+                let tid = tid.ok_or_else(|| line.wrong("`carriers` wants thread ids"))?;
                 let w = map.iter().find(|(_, t)| *t == tid).map(|(w, _)| w + k);
                 Ok(Carrier {
                     tid,
@@ -74,8 +79,15 @@ pub(crate) fn figures(
     limit: Duration,
 ) -> Result<(), Failure> {
     let when = "at collect";
-    loop {
-        let line = link.recv(when, limit)?;
+    let end = Instant::now() + limit;
+    // Every worker hands in a window, a histogram and little else per interval.
+    let most = 64 + 16 * (trial.windows_n as usize + 8) * trial.workers as usize;
+    for lines in 0.. {
+        let line = link.recv(when, end.saturating_duration_since(Instant::now()))?;
+        if lines > most {
+            let source = line.wrong(format!("over {most} lines, and no `done`"));
+            return Err(LinkError::Garbage { when: when.to_owned(), source }.into());
+        }
         match line.verb.as_str() {
             "window" => trial.windows.push(window(&line, k).map_err(garbage(when))?),
             "total" => trial.totals.push(total(&line, k).map_err(garbage(when))?),
@@ -93,12 +105,19 @@ pub(crate) fn figures(
             _ => return Err(unexpected(&line, "done", when).into()),
         }
     }
+    unreachable!("the numbers do not end")
+}
+
+/// In a ceiling, process `k` has one worker, which counts as worker `k`.
+fn worker(line: &Line, k: u32) -> Result<u32, WireError> {
+    let w: u32 = line.num("w")?;
+    w.checked_add(k).filter(|w| *w < WORKERS_MAX).ok_or_else(|| line.wrong("no such worker"))
 }
 
 fn window(line: &Line, k: u32) -> Result<Window, WireError> {
     let x = Window {
         i: line.num("i")?,
-        w: line.num::<u32>("w")? + k,
+        w: worker(line, k)?,
         tail: line.opt("tail") == Some("1"),
         ops: line.num("ops")?,
         check: line.num("check")?,
@@ -111,6 +130,9 @@ fn window(line: &Line, k: u32) -> Result<Window, WireError> {
         idle_ns: line.opt_num("idle_ns")?,
         cpu: line.opt_num("cpu")?,
     };
+    if x.ops > OPS_MAX {
+        return Err(line.wrong("more operations than a processor can do"));
+    }
     match (x.first_ns, x.last_ns) {
         (Some(first), Some(last)) if last < first => Err(line.wrong("`last_ns` before `first_ns`")),
         _ => Ok(x),
@@ -119,7 +141,7 @@ fn window(line: &Line, k: u32) -> Result<Window, WireError> {
 
 fn total(line: &Line, k: u32) -> Result<WorkerTotal, WireError> {
     Ok(WorkerTotal {
-        w: line.num::<u32>("w")? + k,
+        w: worker(line, k)?,
         ops: line.num("ops")?,
         check: line.num("check")?,
         started_ns: line.num("started_ns")?,
@@ -144,7 +166,7 @@ fn span(line: &Line, k: u32) -> Result<Span, WireError> {
     let number = |t: &String| t.parse().map_err(|_| line.wrong("`t` wants numbers"));
     let t_ns: Vec<u64> = line.list("t").iter().map(number).collect::<Result<_, _>>()?;
     if t_ns.is_sorted() {
-        Ok(Span { w: line.num::<u32>("w")? + k, t_ns })
+        Ok(Span { w: worker(line, k)?, t_ns })
     } else {
         Err(line.wrong("`t` is not ascending"))
     }
@@ -165,7 +187,7 @@ fn histogram(line: &Line, k: u32) -> Result<Histogram, WireError> {
         }
         let value = bucket_lowest(idx);
         hdr.record_n(value, count).map_err(|e| line.wrong(e.to_string()))?;
-        counted += count;
+        counted = count.checked_add(counted).ok_or_else(|| line.wrong("`b` counts beyond 2^64"))?;
     }
     if counted != n {
         return Err(line.wrong(format!("buckets hold {counted}, `n` says {n}")));
@@ -182,7 +204,7 @@ fn histogram(line: &Line, k: u32) -> Result<Histogram, WireError> {
         name: line.req("name")?.to_owned(),
         unit: line.req("unit")?.to_owned(),
         i: line.opt_num("i")?,
-        w: Some(line.num::<u32>("w")? + k),
+        w: Some(worker(line, k)?),
         n,
         min,
         max,

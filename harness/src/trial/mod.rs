@@ -37,6 +37,9 @@ const SPIN_NS: u64 = 2_000_000;
 /// Operations whose ends are kept for timelines.
 const SPANS: u32 = 2048;
 
+/// The longest window: a worker's own account of its operations must not hold up the run.
+const WINDOW_NS_MAX: u64 = 60_000_000_000;
+
 /// Limits, shortened by tests.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -236,7 +239,10 @@ impl Stage<'_> {
             let ready = collect::ready(&line, k as u32)?;
             carriers.extend(ready.carriers);
             op_ns = op_ns.max(ready.op_ns);
-            trial.params.extend(ready.chosen);
+            // What the plan asked for stands: a worker may only choose what was left to it.
+            for (key, value) in ready.chosen {
+                trial.params.entry(key).or_insert(value);
+            }
         }
         trial.setup_ns = Some(self.outside.now_ns() - begin);
         let hello = &cast.hellos[0];
@@ -245,6 +251,11 @@ impl Stage<'_> {
         let in_turn = trial.gil == Some(true) && !crate::plan::io_bound(&trial.workload);
         let turns = if in_turn { trial.workers } else { 1 };
         trial.window_ns = window_needed_ns(trial.window_ns, switch, op_ns, turns);
+        if trial.window_ns > WINDOW_NS_MAX {
+            let s = trial.window_ns / 1_000_000_000;
+            let reason = format!("an operation takes so long that a window would last {s} s");
+            return Err(Failure::Invalid { kind: "window", reason });
+        }
         trial.ramp_ns = trial.window_ns;
         trial.tail_ns = trial.window_ns;
         Ok(carriers)

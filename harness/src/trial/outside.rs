@@ -74,7 +74,9 @@ impl Outside for Machine {
     }
 
     fn confine(&self, tid: u32, cpus: &[u32]) -> Result<(), String> {
+        // No pid would mean the calling thread: ours.
         let pid = rustix::process::Pid::from_raw(tid as i32);
+        let pid = Some(pid.ok_or_else(|| format!("{tid} is no thread"))?);
         let mut set = CpuSet::new();
         for cpu in cpus {
             if *cpu as usize >= CpuSet::MAX_CPU {

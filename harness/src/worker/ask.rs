@@ -119,12 +119,13 @@ pub fn output_within(command: &mut Command, limit: Duration) -> Result<String, S
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(|e| e.to_string())?;
     let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
-    let reader = std::thread::spawn(move || {
+    let (read, whole) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
         let (mut text, mut errors) = (Vec::new(), Vec::new());
         // A few lines at most are expected; an interpreter that floods is cut off.
         let _ = out.take().map(|o| o.take(1 << 16).read_to_end(&mut text));
         let _ = err.take().map(|e| e.take(1 << 16).read_to_end(&mut errors));
-        (text, errors)
+        let _ = read.send((text, errors));
     });
     let deadline = Instant::now() + limit;
     let status = loop {
@@ -138,7 +139,12 @@ pub fn output_within(command: &mut Command, limit: Duration) -> Result<String, S
             Err(e) => return Err(e.to_string()),
         }
     };
-    let (text, errors) = reader.join().unwrap_or_default();
+    // A child of its that holds the pipes open must not hold us.
+    let left = deadline.saturating_duration_since(Instant::now());
+    let Ok((text, errors)) = whole.recv_timeout(left) else {
+        end_group(&mut child);
+        return Err(format!("it ended, but kept its output open for {} s", limit.as_secs()));
+    };
     if status.success() {
         return Ok(String::from_utf8_lossy(&text).into_owned());
     }

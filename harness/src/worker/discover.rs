@@ -13,6 +13,9 @@ use super::places::{self, Lang};
 use super::wire::{Line, WireError};
 use crate::Unable;
 
+/// The longest lead a worker may ask for.
+const LEAD_NS_MAX: u64 = 5_000_000_000;
+
 /// What a worker said of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hello {
@@ -46,12 +49,16 @@ impl Hello {
         if line.num::<u32>("v")? != 1 {
             return Err(line.wrong("protocol version 1 expected"));
         }
+        let lead_ns = line.opt_num("lead_ns")?.unwrap_or(10_000_000);
+        if lead_ns > LEAD_NS_MAX {
+            return Err(line.wrong("`lead_ns` above 5 s"));
+        }
         Ok(Self {
             lang: line.req("lang")?.to_owned(),
             version: line.req("runtime")?.to_owned(),
             gil: line.opt_num::<u8>("gil")?.map(|g| g != 0),
             switch_ns: line.opt_num("switch_ns")?,
-            lead_ns: line.opt_num("lead_ns")?.unwrap_or(10_000_000),
+            lead_ns,
             timer: line.opt("timer").map(str::to_owned),
             timer_cost_ps: line.opt_num("timer_cost_ps")?,
             workloads: line.list("workloads"),
@@ -126,7 +133,13 @@ pub fn discover(
 ) -> Result<Discovery, Unable> {
     let mut candidates = vec![rust_candidate()];
     candidates.extend(python_candidates(runtimes)?);
-    candidates.extend(own_candidates(own)?);
+    for candidate in own_candidates(own)? {
+        if candidates.iter().any(|c| c.id == candidate.id) {
+            let text = format!("--worker {}=…: the name is taken, choose another", candidate.id);
+            return Err(Unable(text));
+        }
+        candidates.push(candidate);
+    }
     let mut discovery = Discovery::default();
     for (candidate, greeted) in greet_all(launcher, candidates) {
         match greeted {
@@ -180,7 +193,7 @@ fn python_candidates(runtimes: &[String]) -> Result<Vec<Candidate>, Unable> {
     }
     paths.extend(places::search(&lang).into_iter().map(|p| (p, false)));
     let answers = ask::ask_all(&lang, &paths);
-    let mut seen: Vec<(PathBuf, bool)> = Vec::new();
+    let mut seen: Vec<PathBuf> = Vec::new();
     let mut asked: Vec<Answer> = Vec::new();
     for ((path, named), answer) in paths.into_iter().zip(answers) {
         match answer {
@@ -191,9 +204,10 @@ fn python_candidates(runtimes: &[String]) -> Result<Vec<Candidate>, Unable> {
                 log_stub(&mut asked, &path, why);
             }
             Ok(answer) => {
-                let key = if named { path.clone() } else { answer.real.clone() };
-                if !seen.iter().any(|(p, _)| *p == key) {
-                    seen.push((key, named));
+                // One named is measured as named: a virtual environment's python is a link to another.
+                let known = |p: &PathBuf| seen.iter().any(|s| s == p);
+                if named && !known(&path) || !named && !known(&answer.real) {
+                    seen.extend([path, answer.real.clone()]);
                     asked.push(answer);
                 }
             }

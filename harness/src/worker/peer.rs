@@ -33,12 +33,17 @@ pub fn make_fifos(dir: &Path, workers: u32) -> std::io::Result<()> {
 
 /// The verb `peer`: serves until the guard ends it.
 pub fn run(dir: &Path, workers: u32, delay: Duration) -> ExitCode {
-    let serving: Vec<_> = (0..workers)
-        .map(|w| {
-            let (req, rsp) = (request_fifo(dir, w), response_fifo(dir, w));
-            std::thread::spawn(move || serve(&req, &rsp, delay))
-        })
-        .collect();
+    let mut serving = Vec::new();
+    for w in 0..workers {
+        let pair = open(&request_fifo(dir, w)).and_then(|r| Ok((r, open(&response_fifo(dir, w))?)));
+        match pair {
+            Ok((req, rsp)) => serving.push(std::thread::spawn(move || serve(req, rsp, delay))),
+            Err(e) => {
+                eprintln!("the FIFOs of worker {w} of {workers}: {e}; for open files: ulimit -n");
+                return ExitCode::from(2);
+            }
+        }
+    }
     println!("hello v=1 lang=amdahl peer=1");
     // The harness holds stdin open for as long as it wants answers.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -46,8 +51,7 @@ pub fn run(dir: &Path, workers: u32, delay: Duration) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn serve(request: &Path, response: &Path, delay: Duration) -> std::io::Result<()> {
-    let (mut request, mut response) = (open(request)?, open(response)?);
+fn serve(mut request: File, mut response: File, delay: Duration) -> std::io::Result<()> {
     let mut byte = [0];
     loop {
         request.read_exact(&mut byte)?;

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -18,6 +18,12 @@ use super::wire::{LINE_BYTES_MAX, Line, quote};
 
 /// Kept of a worker's stderr.
 const STDERR_BYTES_MAX: usize = 8192;
+
+/// Lines read ahead; a worker that floods us waits on its pipe.
+const LINES_MAX: usize = 64;
+
+/// Starts one at a time: a process started meanwhile would inherit the other's end of the lifeline.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// Environment variable that carries the padding; its length is all that matters.
 const PAD_VARIABLE: &str = "AMDAHL_PAD";
@@ -58,14 +64,15 @@ struct ProcessLink {
     stdin: Option<ChildStdin>,
     lines: Receiver<Heard>,
     stderr: Arc<Mutex<VecDeque<u8>>>,
+    gathering: thread::JoinHandle<()>,
     exit: Option<Exit>,
 }
 
 impl ProcessLink {
     fn start(launcher: &ProcessLauncher, spec: &WorkerSpec) -> std::io::Result<Self> {
+        let starting = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (ours, theirs) = UnixStream::pair()?;
-        // Inherited by the guard alone: this thread is the only one that starts processes, and the
-        // guard's end is closed here as soon as it runs.
+        // Inherited by the guard alone, and closed here as soon as it runs.
         rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty())?;
         let mut command = Command::new(&launcher.amdahl);
         command.arg("guard").arg("--fd").arg(theirs.as_raw_fd().to_string()).arg("--");
@@ -76,16 +83,18 @@ impl ProcessLink {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut guard = command.spawn()?;
         drop(theirs);
+        drop(starting);
         let stdin = guard.stdin.take();
         let stdout = guard.stdout.take().expect("stdout is piped");
         let pipe = guard.stderr.take().expect("stderr is piped");
         let stderr = Arc::new(Mutex::new(VecDeque::new()));
-        let (heard, lines) = channel();
+        let (heard, lines) = sync_channel(LINES_MAX);
         let keep = Arc::clone(&stderr);
         let threads = thread::Builder::new().name("worker-stdout".into());
         threads.spawn(move || listen(stdout, &heard))?;
-        thread::Builder::new().name("worker-stderr".into()).spawn(move || gather(pipe, &keep))?;
-        Ok(Self { guard, lifeline: ours, stdin, lines, stderr, exit: None })
+        let errors = thread::Builder::new().name("worker-stderr".into());
+        let gathering = errors.spawn(move || gather(pipe, &keep))?;
+        Ok(Self { guard, lifeline: ours, stdin, lines, stderr, gathering, exit: None })
     }
 
     /// Waits for the guard's last word; the guard is told first if the worker should not go on.
@@ -106,6 +115,16 @@ impl ProcessLink {
         let exit = parse_exit(&word);
         self.exit = Some(exit.clone());
         exit
+    }
+
+    /// All writers are dead by now, so the pipe ends; should one have escaped, it must not hold us.
+    fn wait_last_words(&self) {
+        for _ in 0..100 {
+            if self.gathering.is_finished() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn stderr_text(&self) -> String {
@@ -140,6 +159,7 @@ impl Link for ProcessLink {
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let exit = self.wait_exit(true);
+                self.wait_last_words();
                 Err(LinkError::Ended { when, exit: describe(&exit), stderr: self.stderr_text() })
             }
         }
@@ -176,7 +196,7 @@ impl Drop for ProcessLink {
     }
 }
 
-fn listen(stdout: impl Read, heard: &Sender<Heard>) {
+fn listen(stdout: impl Read, heard: &SyncSender<Heard>) {
     let mut reader = BufReader::with_capacity(1 << 16, stdout);
     loop {
         let mut bytes = Vec::new();

@@ -91,7 +91,7 @@ pub fn gate_failure(reading: &GateReading, foreign_delay: Option<f64>) -> Option
     }
     if let Some(share) = over(reading.foreign_share(), reading.foreign_ticks, FOREIGN_MAX) {
         return Some(format!(
-            "other programs used {} of the machine's CPU time (limit {}): `amdahl doctor` names the \
+            "other programs used {} of the machine's CPU time (limit {}): `top` names the \
              busiest; stop it, or run scripts/lab-quiet.sh, and measure again",
             percent(share),
             percent(FOREIGN_MAX)
@@ -100,8 +100,8 @@ pub fn gate_failure(reading: &GateReading, foreign_delay: Option<f64>) -> Option
     let delay = foreign_delay.filter(|d| *d > FOREIGN_MAX)?;
     Some(format!(
         "pinned workers waited {} of the time for a CPU of their own (run delay; limit {}): another \
-         program ran there, or a CPU quota held them back; `amdahl doctor` names both, \
-         scripts/lab-quiet.sh moves services away",
+         program ran there (`top` names it, scripts/lab-quiet.sh moves services away), or a CPU quota held \
+         them back (`amdahl doctor` shows it)",
         percent(delay),
         percent(FOREIGN_MAX)
     ))
@@ -134,7 +134,7 @@ mod tests {
     fn each_cause_is_named_with_figure_limit_and_remedy() {
         let foreign = gate_failure(&reading(1000.0, 123.0, 0.0), None).unwrap();
         assert!(foreign.contains("12.3 %") && foreign.contains("limit 5.0 %"), "{foreign}");
-        assert!(foreign.contains("amdahl doctor") && foreign.contains("lab-quiet"), "{foreign}");
+        assert!(foreign.contains("`top`") && foreign.contains("lab-quiet"), "{foreign}");
         let steal = gate_failure(&reading(1000.0, 0.0, 21.0), None).unwrap();
         assert!(steal.contains("2.1 %") && steal.contains("limit 1.0 %"), "{steal}");
         let delay = gate_failure(&reading(1000.0, 0.0, 0.0), Some(0.08)).unwrap();

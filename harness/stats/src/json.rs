@@ -62,6 +62,7 @@ fn io_row(r: &IoRow) -> Value {
         "verdict": io_verdict_name(r.verdict),
         "throughput_ratio": interval_json(r.throughput_ratio),
         "blocks": r.blocks,
+        "dropped_blocks": r.dropped,
         "reasons": r.reasons,
     })
 }

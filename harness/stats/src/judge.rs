@@ -123,6 +123,8 @@ pub struct IoRow {
     pub throughput_ratio: Option<Interval>,
     /// Blocks used.
     pub blocks: u32,
+    /// Blocks dropped, as in [`ParallelismRow::dropped`].
+    pub dropped: u32,
     /// Why.
     pub reasons: Vec<String>,
     /// Used blocks; `speedup` is the throughput ratio, and there is no ceiling.

@@ -107,6 +107,13 @@ fn garbage_is_quoted() {
     fails(&script, Status::Failed, "protocol", &["not UTF-8"]);
     let script = format!("read l; {HELLO}; read l; echo 'ready id=1 carriers=x'; sleep 9");
     fails(&script, Status::Failed, "protocol", &["`carriers` wants thread ids"]);
+    // Thread 0 would mean the harness itself, once pinned.
+    let script = format!("read l; {HELLO}; read l; echo 'ready id=1 carriers=0'; sleep 9");
+    fails(&script, Status::Failed, "protocol", &["`carriers` wants thread ids"]);
+    let script = format!(
+        "read l; {HELLO}; read l; echo 'ready id=1 carriers=9 op_ns=99999999999999'; sleep 9"
+    );
+    fails(&script, Status::Invalid, "window", &["a window would last"]);
     let script = format!("read l; {HELLO}; read l; echo 'stopped id=1'; sleep 9");
     fails(&script, Status::Failed, "protocol", &["`ready` expected", "stopped"]);
 }
@@ -123,6 +130,15 @@ fn a_refusal_is_passed_on_in_the_workers_words() {
     let refuse = "echo 'error id=1 phase=prepare kind=unsupported msg=no%20such%20workload'";
     let script = format!("read l; {HELLO}; read l; {refuse}; read l");
     fails(&script, Status::Failed, "unsupported", &["no such workload"]);
+}
+
+#[test]
+fn a_worker_that_never_ends_its_figures_is_cut_off() {
+    let script = format!(
+        "read l; {HELLO}; read l; echo ready id=1 carriers=$$ steps=10; read l; echo stopped id=1; \
+         read l; while :; do echo window id=1 i=0 w=0 ops=0 check=0; done"
+    );
+    fails(&script, Status::Failed, "protocol", &["lines, and no `done`"]);
 }
 
 #[test]

@@ -25,7 +25,11 @@ fn found() -> Found {
             details: BTreeMap::new(),
         },
         spec: WorkerSpec { argv: vec!["fake".into()], env: Vec::new(), env_pad_bytes: 0 },
-        hello: Hello { workloads: texts("cpu"), mechanisms: texts("all"), ..Hello::default() },
+        hello: Hello {
+            workloads: texts("cpu"),
+            mechanisms: texts("all,threads"),
+            ..Hello::default()
+        },
         hello_ns: 1000,
     }
 }
@@ -196,6 +200,10 @@ fn a_late_start_is_flagged_with_the_worker() {
     });
     let late = |t: &&Trial| t.flags.iter().any(|f| f.starts_with("late: worker 1 started 8.0 ms"));
     assert_eq!(trials.iter().filter(late).count(), 5);
+    let skewed = |t: &&Trial| {
+        t.flags.iter().any(|f| f == "skew: the workers started 16.0 % of a window apart")
+    };
+    assert_eq!(trials.iter().filter(skewed).count(), 5, "{:?}", trials[1].flags);
 }
 
 #[test]
@@ -231,6 +239,9 @@ fn what_an_external_cause_spoiled_is_replaced_and_what_the_worker_failed_is_not(
     let mut spare: Vec<Trial> = trials.iter().filter(|t| t.block < 2).cloned().collect();
     spare.iter_mut().for_each(|t| t.block += 10);
     assert!(!spoiled(&[trials.clone(), spare].concat()));
-    trials[0].outcome = amdahl_schema::Outcome::not_ok(Status::Failed, "crash", "it crashed");
-    assert!(!spoiled(&trials));
+    for (status, kind) in [(Status::Failed, "crash"), (Status::Invalid, "checksum")] {
+        let mut trials = trials.clone();
+        trials[0].outcome = amdahl_schema::Outcome::not_ok(status, kind, "it failed");
+        assert!(!spoiled(&trials), "{kind}");
+    }
 }

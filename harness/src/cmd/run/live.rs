@@ -24,6 +24,8 @@ pub(super) struct Live<'a> {
     pub(super) begin: Instant,
     pub(super) recorder: Recorder,
     pub(super) bar: ProgressBar,
+    /// Models and workloads that hung: once is enough.
+    pub(super) hung: Vec<(String, String)>,
 }
 
 impl Bench for Live<'_> {
@@ -39,16 +41,24 @@ impl Bench for Live<'_> {
                 "this model is not here any more; see `amdahl list`".to_owned(),
             );
         };
+        if self.hung.iter().any(|(m, w)| *m == block.model && *w == block.workload) {
+            let reason = "an earlier trial of this model and workload hung; not tried again";
+            return refuse("hang", reason.to_owned());
+        }
         if let Some(limit) = self.files
-            && files_needed(planned) > limit
+            && files_needed(&block.workload, planned) > limit
         {
-            let needed = files_needed(planned);
+            let needed = files_needed(&block.workload, planned);
             let reason = format!(
                 "needs about {needed} open files, the limit is {limit}: raise it with `ulimit -n {needed}`"
             );
             return refuse("limit", reason);
         }
-        self.stage.execute(found, block, planned)
+        let trial = self.stage.execute(found, block, planned);
+        if trial.outcome.status == Status::TimedOut {
+            self.hung.push((block.model.clone(), block.workload.clone()));
+        }
+        trial
     }
 
     fn elapsed(&self) -> Duration {
@@ -85,8 +95,8 @@ impl Bench for Live<'_> {
     }
 }
 
-/// Open files a trial needs: four a process, one a counter, and what the program has open anyway.
-pub(super) fn files_needed(planned: &PlannedTrial) -> u64 {
+/// Open files a trial needs, here or in the peer of `pipe`: four a process, one a counter, and what the program has open anyway.
+pub(super) fn files_needed(workload: &str, planned: &PlannedTrial) -> u64 {
     let processes = match planned.arm {
         Arm::Ceiling => u64::from(planned.workers),
         Arm::Model => 1,
@@ -95,7 +105,8 @@ pub(super) fn files_needed(planned: &PlannedTrial) -> u64 {
         Pass::Counters => 6 * u64::from(planned.workers),
         _ => 0,
     };
-    24 + 4 * processes + counters
+    let peer = if workload == "pipe" { 2 * u64::from(planned.workers) } else { 0 };
+    24 + peer.max(4 * processes + counters)
 }
 
 /// Drawn only between trials (no steady tick), and only on a terminal.

@@ -32,6 +32,7 @@ fn row(series: &Series<'_>, workers: u32) -> IoRow {
         verdict,
         throughput_ratio: ratio,
         blocks: selection.used.len() as u32,
+        dropped: selection.dropped.len() as u32,
         reasons,
         points,
     }
