@@ -191,8 +191,12 @@ pub fn label(path: &Path) -> &'static str {
         .map_or(if text.starts_with("/usr") { "system" } else { "other" }, |(_, name)| name)
 }
 
-/// A path with the home directory written `~`.
+/// A path as records show it: relative to the current directory, or with the home directory written `~`.
 pub fn tilde(path: &Path) -> String {
+    let here = std::env::current_dir().ok().filter(|d| d.parent().is_some());
+    if let Some(rest) = here.and_then(|h| path.strip_prefix(h).ok().map(Path::to_owned)) {
+        return rest.display().to_string();
+    }
     match home().and_then(|h| path.strip_prefix(h).ok().map(Path::to_owned)) {
         Some(rest) => format!("~/{}", rest.display()),
         None => path.display().to_string(),
