@@ -246,8 +246,8 @@ impl Stage<'_> {
         }
         trial.setup_ns = Some(self.outside.now_ns() - begin);
         let hello = &cast.hellos[0];
-        // Where workers take turns, a window must hold enough of them.
-        let switch = hello.switch_ns.filter(|_| trial.gil == Some(true) && trial.workers > 1);
+        // The same length for every arm of a block, so the lock counts even where it is not shared.
+        let switch = hello.switch_ns.filter(|_| hello.gil == Some(true));
         let in_turn = trial.gil == Some(true) && !crate::plan::io_bound(&trial.workload);
         let turns = if in_turn { trial.workers } else { 1 };
         trial.window_ns = window_needed_ns(trial.window_ns, switch, op_ns, turns);
