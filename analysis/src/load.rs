@@ -185,6 +185,7 @@ fn trials_frame(
         "share_idle" => share(|s| s.idle),
         "share_outside" => share(|s| s.outside),
         "foreign_delay" => real(&Trial::foreign_delay_share),
+        "cpu_slowdown" => real(&Trial::cpu_slowdown),
         "drift" => real(&Trial::drift),
         "contest" => text(&|t| contest_id(&t.contest())),
         "capacity_ticks" => real(&|t| Some(t.gates.capacity_ticks())),

@@ -207,6 +207,7 @@ fn observation(t: &Table<'_>, i: usize) -> PolarsResult<Result<Observation, Miss
         effective_cpus: t.maybe_f64("effective_cpus", i)?,
         shares: shares(t, i)?,
         foreign_delay: t.maybe_f64("foreign_delay", i)?,
+        cpu_slowdown: t.maybe_f64("cpu_slowdown", i)?,
         gates: GateReading {
             capacity_ticks: t.maybe_f64("capacity_ticks", i)?.unwrap_or(0.0),
             foreign_ticks: t.maybe_f64("foreign_ticks", i)?,

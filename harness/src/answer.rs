@@ -6,7 +6,10 @@ mod table;
 
 use amdahl_schema::{Arm, Contest, Pass, Status, Trial};
 
-use amdahl_stats::{GateReading, Judgement, Machine, Missing, Observation, Shares};
+use amdahl_stats::{
+    GateReading, IoRow, IoVerdict, Judgement, Machine, Missing, Observation, ParallelismRow,
+    Shares, Verdict,
+};
 
 pub use table::table;
 
@@ -49,14 +52,32 @@ impl Evidence {
     }
 
     /// Whether external causes spoiled so many blocks that fewer than `planned` can be used, or more
-    /// than may be dropped were. What the workers themselves failed is not repeated, and what was
-    /// measured never decides about measuring more.
+    /// than may be dropped were. What the workers themselves failed is not repeated.
     pub fn spoiled(&self, model: &str, workload: &str, planned: u32, cpus_available: u32) -> bool {
         if self.failed.iter().any(|(m, w)| m == model && w == workload) {
             return false;
         }
+        let judgement = self.only(model, workload).judge(cpus_available, None);
+        let short = |used: u32, dropped: u32| {
+            used + dropped > 0 && (used < planned || 10 * dropped > 3 * (used + dropped))
+        };
+        judgement.parallelism.iter().any(|r| r.decisive && short(r.blocks, r.dropped))
+            || judgement.io_overlap.iter().any(|r| short(r.blocks, r.dropped))
+    }
+
+    /// Whether an interval is too wide for a decision, so that more blocks could bring one.
+    pub fn open(&self, model: &str, workload: &str, cpus_available: u32) -> bool {
+        let judgement = self.only(model, workload).judge(cpus_available, None);
+        let cpu = |r: &ParallelismRow| {
+            r.decisive && r.verdict == Verdict::Unknown && r.blocks > 1 && cpus_available > 1
+        };
+        let io = |r: &IoRow| r.verdict == IoVerdict::Unknown && r.blocks > 1;
+        judgement.parallelism.iter().any(cpu) || judgement.io_overlap.iter().any(io)
+    }
+
+    fn only(&self, model: &str, workload: &str) -> Self {
         let of = |m: &str, w: &str| m == model && w == workload;
-        let mine = Self {
+        Self {
             observations: self
                 .observations
                 .iter()
@@ -65,13 +86,7 @@ impl Evidence {
                 .collect(),
             missing: self.missing.iter().filter(|o| of(&o.model, &o.workload)).cloned().collect(),
             failed: Vec::new(),
-        };
-        let judgement = mine.judge(cpus_available, None);
-        let short = |used: u32, dropped: u32| {
-            used + dropped > 0 && (used < planned || 10 * dropped > 3 * (used + dropped))
-        };
-        judgement.parallelism.iter().any(|r| r.decisive && short(r.blocks, r.dropped))
-            || judgement.io_overlap.iter().any(|r| short(r.blocks, r.dropped))
+        }
     }
 }
 
@@ -95,6 +110,7 @@ fn observe(trial: &Trial) -> Option<Observation> {
         effective_cpus: trial.effective_cpus(),
         shares,
         foreign_delay: trial.foreign_delay_share(),
+        cpu_slowdown: trial.cpu_slowdown(),
         gates: GateReading {
             capacity_ticks: trial.gates.capacity_ticks(),
             foreign_ticks: trial.gates.foreign_ticks(),

@@ -115,7 +115,7 @@ impl Reading {
             steal_ticks: sum(|c| c.steal),
             own_ns: diff(self.own_ns, before.own_ns),
             throttled_ns: diff(self.throttled_ns, before.throttled_ns),
-            freq_khz: None,
+            ..Gates::default()
         }
     }
 }

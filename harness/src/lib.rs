@@ -14,6 +14,7 @@ pub mod plan;
 pub mod procfs;
 pub mod record;
 pub mod run;
+pub mod speed;
 pub mod state;
 pub mod topology;
 pub mod trial;

@@ -17,8 +17,8 @@ pub trait Bench {
     fn expected(&self, block: &PlannedBlock) -> Duration;
     /// Keeps a trial; it is safe when this returns.
     fn keep(&mut self, trial: Trial) -> Result<(), RecordError>;
-    /// Whether a spare block has something to replace.
-    fn needs(&self, spare: &PlannedBlock) -> bool;
+    /// Whether a spare block has something to replace, or to decide.
+    fn needs(&mut self, spare: &PlannedBlock) -> bool;
     /// Between trials, never while a window is timed.
     fn progress(&mut self, done: usize, of: usize, left: Duration);
 }
@@ -107,7 +107,7 @@ mod tests {
             self.kept.push(trial);
             Ok(())
         }
-        fn needs(&self, _: &PlannedBlock) -> bool {
+        fn needs(&mut self, _: &PlannedBlock) -> bool {
             self.spoiled
         }
         fn progress(&mut self, _: usize, _: usize, _: Duration) {}

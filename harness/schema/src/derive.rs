@@ -1,6 +1,6 @@
 //! Measures derived from a trial: the one place where rate, effective CPUs and shares are defined.
 
-use crate::trial::{Gates, Status, Trial, Window};
+use crate::trial::{CpuSpeed, Gates, Status, Trial, Window};
 
 /// How one worker spent its time in the windows; the parts add up to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -187,6 +187,16 @@ impl Trial {
         }
         let shares = self.shares()?;
         Some(shares.iter().map(|s| s.run_queue).sum::<f64>() / shares.len().max(1) as f64)
+    }
+
+    /// By how much the slowest CPU it ran on fell short of its usual speed, just before or just after:
+    /// extra time as a share. `None` where that was not measured.
+    pub fn cpu_slowdown(&self) -> Option<f64> {
+        let one = |s: &CpuSpeed| {
+            let slower = s.after_ps.unwrap_or(0).max(s.before_ps);
+            Some(f64::from(slower) / f64::from(s.usual_ps?) - 1.0)
+        };
+        self.gates.speed.iter().filter_map(one).max_by(f64::total_cmp)
     }
 
     fn worker_ids(&self) -> impl Iterator<Item = u32> + '_ {

@@ -22,8 +22,8 @@ pub use header::{
 pub use hist::{Histogram, bucket_index, bucket_lowest, bucket_width};
 pub use read::{ReadError, Run, read_run};
 pub use trial::{
-    Arm, Carrier, CarrierWindow, Gates, Outcome, Pass, Placement, ProcDelta, Span, Stage, Status,
-    Trial, Window, WorkerTotal,
+    Arm, Carrier, CarrierWindow, CpuSpeed, Gates, Outcome, Pass, Placement, ProcDelta, Span, Stage,
+    Status, Trial, Window, WorkerTotal,
 };
 
 /// Version of the raw-data contract written by this build.

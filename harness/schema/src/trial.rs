@@ -245,6 +245,27 @@ pub struct Gates {
     /// Mean frequency of the CPUs used after the trial, kHz.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freq_khz: Option<u64>,
+    /// Speed of the CPUs used just before and after, where a hypervisor may share them out unseen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub speed: Vec<CpuSpeed>,
+    /// Time spent on waiting until they ran as fast as usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle_ns: Option<u64>,
+}
+
+/// How long a CPU needs for one round of a fixed piece of work that fills the core.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuSpeed {
+    /// The CPU.
+    pub cpu: u32,
+    /// What it usually needed in this run up to here, ps; absent until enough was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual_ps: Option<u32>,
+    /// Just before the trial, ps.
+    pub before_ps: u32,
+    /// Just after it, ps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_ps: Option<u32>,
 }
 
 /// One trial and its record.

@@ -263,7 +263,13 @@ fn gates() -> Gates {
         own_ns: Some(1),
         throttled_ns: Some(1),
         freq_khz: Some(1),
+        speed: vec![cpu_speed()],
+        settle_ns: Some(1),
     }
+}
+
+fn cpu_speed() -> CpuSpeed {
+    CpuSpeed { cpu: 1, usual_ps: Some(1), before_ps: 1, after_ps: Some(1) }
 }
 
 fn outcome() -> Outcome {
@@ -342,6 +348,7 @@ fn every_key_of_a_trial_is_documented() {
     check("Histogram", &histogram());
     check("Span", &span());
     check("Gates", &gates());
+    check("CpuSpeed", &cpu_speed());
 }
 
 /// Names of the objects on the way, so that a type nobody checks above is noticed.

@@ -34,7 +34,7 @@ pub fn run(args: &ConformArgs) -> anyhow::Result<ExitCode> {
     let hypervisor = host::read(&roots, &topo).hypervisor;
     let context = Context::read(&roots, hypervisor.as_deref());
     let probe = GateProbe::new(&roots, &topo);
-    let machine = Machine { roots, probe, sets: Vec::new(), context };
+    let machine = Machine { roots, probe, speed: None, sets: Vec::new(), context };
     let launcher = ProcessLauncher::new()?;
     let stage = Stage {
         launcher: &launcher,

@@ -3,7 +3,7 @@
 mod dry;
 mod live;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -18,6 +18,7 @@ use crate::plan::{ModelInfo, Site, Spec, SplitMix, parse_budget, plan};
 use crate::procfs::Roots;
 use crate::record::Recorder;
 use crate::run::carry_out;
+use crate::speed::SpeedProbe;
 use crate::topology::{Machine as Topo, Policy};
 use crate::trial::{Limits, Machine, Stage};
 use crate::worker::discover::Discovery;
@@ -32,6 +33,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let found = super::find(&args.worker)?;
     let host = host::read(&roots, &topo);
     let context = Context::read(&roots, host.hypervisor.as_deref());
+    let speed = host.hypervisor.is_some().then(SpeedProbe::default);
     let events =
         args.events.iter().map(|e| e.parse::<RawEvent>()).collect::<Result<Vec<_>, _>>()?;
     let sets = match args.counters {
@@ -85,7 +87,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let needs = header.plan.blocks.iter();
     let needs = needs.flat_map(|b| b.trials.iter().map(|t| live::files_needed(&b.workload, t)));
     let files = raise_nofile_limit(needs.max().unwrap_or(0).max(256));
-    let machine = Machine { probe: GateProbe::new(&roots, &topo), roots, sets, context };
+    let machine = Machine { probe: GateProbe::new(&roots, &topo), speed, roots, sets, context };
     let launcher = ProcessLauncher::new()?;
     let stage = Stage {
         launcher: &launcher,
@@ -104,6 +106,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         begin: Instant::now(),
         recorder,
         bar: live::bar(&header.plan),
+        open: BTreeMap::new(),
         hung: Vec::new(),
     };
     let done: HashSet<u64> = past.iter().map(|t| t.seq).collect();

@@ -34,6 +34,9 @@ pub const COLLECT_LIMIT: Duration = Duration::from_secs(20);
 /// Spinning before the start, where every carrier has a CPU of its own.
 const SPIN_NS: u64 = 2_000_000;
 
+/// The least time that workers go on after the last window.
+const TAIL_NS: u64 = 20_000_000;
+
 /// Operations whose ends are kept for timelines.
 const SPANS: u32 = 2048;
 
@@ -150,6 +153,10 @@ impl Stage<'_> {
         let sample = |tids: &[u32]| -> Vec<ProcSample> {
             tids.iter().map(|tid| self.outside.sample(*tid)).collect()
         };
+        // What waits more than it computes does not feel how fast a CPU is.
+        let cpus: &[u32] =
+            if crate::plan::io_bound(&trial.workload) { &[] } else { &trial.placement.cpus };
+        let settled = self.outside.settle(cpus);
         let before = sample(&tids);
         let gate = self.outside.gate(&roots);
         if let Some(session) = &mut counters {
@@ -161,6 +168,8 @@ impl Stage<'_> {
             trial.counters = session.stop();
         }
         trial.gates = self.outside.gates_since(&gate, &roots, &trial.placement.cpus);
+        trial.gates.settle_ns = settled.waited.map(|w| w.as_nanos() as u64);
+        trial.gates.speed = self.outside.speed_after(settled);
         for ((carrier, before), after) in trial.carriers.iter_mut().zip(before).zip(sample(&tids)) {
             carrier.proc = after.since(&before);
         }
@@ -257,7 +266,9 @@ impl Stage<'_> {
             return Err(Failure::Invalid { kind: "window", reason });
         }
         trial.ramp_ns = trial.window_ns;
-        trial.tail_ns = trial.window_ns;
+        // After the windows everybody must still be at work, and complete one operation more.
+        trial.tail_ns =
+            trial.window_ns.min(TAIL_NS.max(2 * u64::from(turns) * op_ns.max(switch.unwrap_or(0))));
         Ok(carriers)
     }
 

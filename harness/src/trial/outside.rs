@@ -1,11 +1,12 @@
 //! The machine as a trial touches it, so that tests can put a fake in its place.
 
-use amdahl_schema::{Counter, Gates};
+use amdahl_schema::{Counter, CpuSpeed, Gates};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::counters::{Context, CounterSet, EventSet, Kernel};
 use crate::gates::{GateProbe, Reading};
 use crate::procfs::{ProcSample, Roots};
+use crate::speed::{Settled, SpeedProbe};
 
 /// Counters open on some carriers.
 pub trait CounterSession {
@@ -31,6 +32,10 @@ pub trait Outside {
     fn gate(&self, roots: &[u32]) -> Reading;
     /// What happened since.
     fn gates_since(&self, before: &Reading, roots: &[u32], cpus: &[u32]) -> Gates;
+    /// Waits until these CPUs run as fast as they usually do, within limits.
+    fn settle(&self, cpus: &[u32]) -> Settled;
+    /// How fast they run now, after the trial.
+    fn speed_after(&self, before: Settled) -> Vec<CpuSpeed>;
     /// Opens a set of counters on threads.
     fn counters(&self, set: u32, tids: &[u32]) -> Box<dyn CounterSession + '_>;
 }
@@ -41,6 +46,8 @@ pub struct Machine {
     pub roots: Roots,
     /// External causes.
     pub probe: GateProbe,
+    /// The speed of CPUs, where a hypervisor hides who shares them.
+    pub speed: Option<SpeedProbe>,
     /// Sets of counters that are worth a trial here.
     pub sets: Vec<EventSet>,
     /// What the kernel lets us count.
@@ -97,6 +104,14 @@ impl Outside for Machine {
 
     fn gates_since(&self, before: &Reading, roots: &[u32], cpus: &[u32]) -> Gates {
         self.probe.since(before, roots, cpus)
+    }
+
+    fn settle(&self, cpus: &[u32]) -> Settled {
+        self.speed.as_ref().map(|s| s.settle(cpus)).unwrap_or_default()
+    }
+
+    fn speed_after(&self, before: Settled) -> Vec<CpuSpeed> {
+        self.speed.as_ref().map(|s| s.after(before)).unwrap_or_default()
     }
 
     fn counters(&self, set: u32, tids: &[u32]) -> Box<dyn CounterSession + '_> {

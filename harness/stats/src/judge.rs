@@ -23,6 +23,8 @@ pub(crate) const SHARE_MIN: f64 = 0.8;
 pub(crate) const DROPPED_MAX: f64 = 0.3;
 /// Largest relative change of the rate over a trial's windows that still counts as steady.
 pub(crate) const DRIFT_MAX: f64 = 0.1;
+/// Extra time that a CPU needs, just before or after a trial, from which on a reader is told.
+pub(crate) const SLOW_CPU: f64 = 0.1;
 /// Level of every interval.
 pub(crate) const LEVEL: f64 = 0.95;
 

@@ -50,6 +50,9 @@ pub struct Observation {
     /// Share of the time that pinned carriers, alone on their CPU, waited for it: somebody else
     /// ran there.
     pub foreign_delay: Option<f64>,
+    /// By how much its slowest CPU fell short of its usual speed just before or after (0.25: a quarter
+    /// more time); `None` where that was not measured.
+    pub cpu_slowdown: Option<f64>,
     /// External causes while it ran.
     pub gates: GateReading,
     /// Overlap of the workers.

@@ -75,6 +75,7 @@ pub(crate) fn trial(
         effective_cpus: Some(shares.cpu),
         shares: Some(shares),
         foreign_delay: Some(0.0),
+        cpu_slowdown: None,
         gates: GateReading {
             capacity_ticks: 400.0,
             foreign_ticks: Some(2.0),

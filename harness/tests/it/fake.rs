@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use amdahl::gates::Reading;
 use amdahl::procfs::ProcSample;
+use amdahl::speed::Settled;
 use amdahl::trial::{CounterSession, Outside};
 use amdahl::worker::golden::{Golden, M};
 use amdahl::worker::link::{Exit, Launcher, Link, LinkError, WorkerSpec};
 use amdahl::worker::wire::Line;
-use amdahl_schema::Gates;
+use amdahl_schema::{CpuSpeed, Gates};
 
 /// How the workers of a fake spend a window, and what they get done in it.
 #[derive(Debug, Clone, Copy)]
@@ -71,9 +72,14 @@ impl Outside for Quiet {
             busy_ticks: Some(0),
             steal_ticks: Some(0),
             own_ns: Some(0),
-            throttled_ns: None,
-            freq_khz: None,
+            ..Gates::default()
         }
+    }
+    fn settle(&self, _cpus: &[u32]) -> Settled {
+        Settled::default()
+    }
+    fn speed_after(&self, before: Settled) -> Vec<CpuSpeed> {
+        before.speed
     }
     fn counters(&self, _set: u32, _tids: &[u32]) -> Box<dyn CounterSession + '_> {
         Box::new(())

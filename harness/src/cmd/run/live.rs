@@ -1,5 +1,6 @@
 //! A run on this machine: trials really executed, kept on disk, shown as they go.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use amdahl_schema::{Arm, Outcome, Pass, Plan, PlannedBlock, PlannedTrial, Status, Trial};
@@ -24,6 +25,8 @@ pub(super) struct Live<'a> {
     pub(super) begin: Instant,
     pub(super) recorder: Recorder,
     pub(super) bar: ProgressBar,
+    /// Models and workloads that had a first look: whether it left them undecided.
+    pub(super) open: BTreeMap<(String, String), bool>,
     /// Models and workloads that hung: once is enough.
     pub(super) hung: Vec<(String, String)>,
 }
@@ -75,7 +78,7 @@ impl Bench for Live<'_> {
         self.recorder.append(&trial)
     }
 
-    fn needs(&self, spare: &PlannedBlock) -> bool {
+    fn needs(&mut self, spare: &PlannedBlock) -> bool {
         let counts = |b: &PlannedBlock| b.trials.iter().map(|t| t.workers).max();
         let same = |b: &&PlannedBlock| {
             !b.spare
@@ -85,7 +88,12 @@ impl Bench for Live<'_> {
                 && counts(b) == counts(spare)
         };
         let planned = self.plan.blocks.iter().filter(same).count() as u32;
-        self.evidence.spoiled(&spare.model, &spare.workload, planned, self.cpus)
+        let (evidence, cpus) = (&self.evidence, self.cpus);
+        let open = || evidence.open(&spare.model, &spare.workload, cpus);
+        let key = (spare.model.clone(), spare.workload.clone());
+        // One look, then all or nothing: who looks after each block stops when chance is on one side.
+        let more = *self.open.entry(key).or_insert_with(open);
+        more || evidence.spoiled(&spare.model, &spare.workload, planned, cpus)
     }
 
     fn progress(&mut self, done: usize, _of: usize, left: Duration) {

@@ -136,6 +136,11 @@ impl Block<'_> {
         [Some(self.one), Some(self.many), self.ceiling].into_iter().flatten()
     }
 
+    /// The worst trial's; 0 where none was measured.
+    pub(super) fn slowdown(&self) -> f64 {
+        self.trials().filter_map(|o| o.cpu_slowdown).fold(0.0, f64::max)
+    }
+
     /// Why its trials are no fair comparison, whatever the machine did.
     fn broken(&self) -> Option<String> {
         self.trials().find_map(|o| {

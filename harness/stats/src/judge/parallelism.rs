@@ -3,8 +3,9 @@
 
 use super::blocks::{Block, Selection, Series, grouped};
 use super::rule::decide;
-use super::{BlockPoint, LEVEL, ParallelismRow, SHARE_MIN, Verdict, karp_flatt};
+use super::{BlockPoint, LEVEL, ParallelismRow, SHARE_MIN, SLOW_CPU, Verdict, karp_flatt};
 use crate::budget::{Budget, BudgetInput, TimeUse, loss_budget};
+use crate::gates::percent;
 use crate::interval::{log_t_interval, t_interval};
 use crate::observation::{Contest, Machine};
 
@@ -141,6 +142,16 @@ fn notes(row: &ParallelismRow, selection: &Selection<'_>) -> Vec<String> {
             "in {starved} of {} blocks a worker was starved at N = {n}: the runtime lets one thread run \
              at a time and did not take turns; a fairness result, the rates stand",
             selection.used.len()
+        ));
+    }
+    let slow = selection.used.iter().filter(|b| b.slowdown() > SLOW_CPU).count();
+    if slow > 0 && row.verdict == Verdict::Unknown {
+        notes.push(format!(
+            "in {slow} of {} blocks a CPU ran more than {} slower than usual just before or after a trial, \
+             while nothing else used it: in a virtual machine another guest on the same core does that; \
+             measure when the host is quieter, or more blocks",
+            selection.used.len(),
+            percent(SLOW_CPU)
         ));
     }
     if !selection.used.is_empty() && !selection.used.iter().any(shares_known) {
