@@ -40,7 +40,7 @@ impl Place {
         let topo = Topo::read(&roots);
         let context = Context::read(&roots, None);
         let sets = plan_sets(&Kernel, &context, &[]);
-        let machine = Machine { probe: GateProbe::new(&roots, &topo), roots, sets, context };
+        let machine = Machine { probe: GateProbe::new(&roots, &topo), speed: None, roots, sets, context };
         let found = discover(&launcher, &[], &[]).expect("nothing was asked for that can be wrong");
         let place = Self { launcher, machine, topo, found };
         assert!(
