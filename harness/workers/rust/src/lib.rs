@@ -64,7 +64,7 @@ pub use cell::Cell;
 pub use clock::now_ns;
 pub use error::{Error, Kind};
 pub use go::{Go, Pass, SPANS_MAX};
-pub use model::{Carrier, Crew, Job, Model};
+pub use model::{CARRIER_ARG, Carrier, Crew, Job, Model};
 pub use probe::Probe;
 pub use program::Program;
 pub use recorder::bucket_index;

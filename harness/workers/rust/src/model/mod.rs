@@ -8,7 +8,8 @@ mod processes;
 mod threads;
 
 pub(crate) use inline::Inline;
-pub(crate) use processes::{CARRIER_ARG, Processes, end_with_parent};
+pub use processes::CARRIER_ARG;
+pub(crate) use processes::{Processes, end_with_parent};
 pub(crate) use threads::Threads;
 
 use std::sync::Arc;

@@ -15,8 +15,9 @@ use crate::model::{Carrier, Crew, Job, Model, inline};
 use crate::report::Report;
 use crate::wire::{self, Line};
 
-/// First argument of a carrier process; the second is its parent's id.
-pub(crate) const CARRIER_ARG: &str = "--amdahl-carrier";
+/// First argument of a carrier process, which is the program itself; the second is its parent's id. A program that serves
+/// the worker under a word of its own hands this call on to [`Program::main`](crate::Program::main) too.
+pub const CARRIER_ARG: &str = "--amdahl-carrier";
 
 /// The running program, also if its file has been replaced since.
 const SELF_EXE: &str = "/proc/self/exe";
