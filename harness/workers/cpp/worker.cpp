@@ -531,7 +531,7 @@ struct alignas(PADDING) Lane {
         Take take({WARM_NS, WARM_NS, 1, 0, timed, 0}, *schedstat, clock_ns(), 1);
         work(take);
         const Take::Row& end = take.rows[take.at + take.left];
-        return (end.now - take.rows[0].now) * 1000 / end.ops;
+        return (end.now - take.rows[0].now) * 1000 / std::max<u64>(1, end.ops);
     }
 };
 
@@ -678,11 +678,11 @@ class Session {
         const Maker make = maker_of(keys, crew->rounds, ready);
         crew->start();
         crew->tell([&](Lane& lane) { lane.open(make); });
-        u64 op_ps = UINT64_MAX;
-        for (int round = 0; round < 2; ++round) {
-            crew->tell(0, 1, [&](Lane& lane) { op_ps = std::min(op_ps, lane.warm(false)), lane.warm(true); });
+        u64 op_ps = 0;
+        for (const bool timed : {true, false, true, false}) {
+            crew->tell(0, 1, [&](Lane& lane) { op_ps = lane.warm(timed); });
         }
-        crew->tell(1, n, [](Lane& lane) { lane.warm(false), lane.warm(true); });
+        for (const bool timed : {true, false}) crew->tell(1, n, [&](Lane& lane) { lane.warm(timed); });
         string carriers, map;
         for (const Lane& lane : crew->lanes) {
             const string comma = lane.w ? "," : "", tid = std::to_string(lane.tid);
