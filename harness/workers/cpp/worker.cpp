@@ -42,7 +42,7 @@ constexpr u64 UNKNOWN = UINT64_MAX;  // never 0
 constexpr u64 FAR = u64{1} << 62;    // no number of a line is above it
 constexpr u64 LEAD_NS = 5'000'000;   // to wake, and to allocate and touch the record
 constexpr u64 WARM_NS = 500'000;     // one interval of a warm-up run
-constexpr u64 INTERVALS_MAX = 1 << 20, SPANS_MAX = 1 << 16, LINE_BYTES_MAX = 1 << 20;
+constexpr u64 WORKERS_MAX = 1 << 16, INTERVALS_MAX = 1 << 20, SPANS_MAX = 1 << 16, LINE_BYTES_MAX = 1 << 20;
 constexpr u64 HISTOGRAMS_MAX = 32;   // of a cell, 250 kB each: touched in far less than LEAD_NS
 constexpr int TURNS = 2000;          // of spinning before the CPU is yielded
 constexpr size_t PADDING = 128;      // two cache lines: they are fetched in pairs
@@ -668,7 +668,7 @@ class Session {
     }
 
     void prepare(const Keys& keys) {
-        const u64 begin = clock_ns(), n = keys.number("workers", UNKNOWN, 1, UINT32_MAX);
+        const u64 begin = clock_ns(), n = keys.number("workers", UNKNOWN, 1, WORKERS_MAX);
         const string id = keys.text("id");
         if (id.empty()) throw Failure("id= is missing");
         if (keys.text("mechanism") != "threads") throw Failure("mechanism= is not one of threads");
@@ -717,8 +717,8 @@ class Session {
                         pass == "latency", std::min(keys.number("spans", 0), SPANS_MAX)};
         const long double windows_ns = static_cast<long double>(plan.windows) * plan.window_ns;
         const auto slot_ns = windows_ns + plan.ramp_ns + plan.tail_ns + keys.number("gap_ns", 0);
-        if (plan.ramps() > INTERVALS_MAX || start + slot_ns * order.size() > FAR) {
-            throw Failure("window_ns= is too short, or the end beyond what the clock can reach");
+        if (order.empty() || plan.ramps() > INTERVALS_MAX || start + slot_ns * order.size() > FAR) {
+            throw Failure("order= is empty, window_ns= too short, or the end beyond what the clock can reach");
         }
         for (const char c : order) {
             if (c < '0' || size_t(c - '0') >= ids.size()) throw Failure("order= names a cell that ids= does not");
