@@ -59,13 +59,13 @@ u64 clock_ns(clockid_t clock = CLOCK_MONOTONIC) {
 struct Failure : std::runtime_error {
     string kind;
     explicit Failure(const string& message, string kind = "unsupported") : runtime_error(message), kind(kind) {}
-
-    static Failure of_call(const string& what) {
-        const bool ran_out = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
-        const string remedy = errno == EMFILE ? "; raise `ulimit -n`" : "";
-        return Failure(what + ": " + std::strerror(errno) + remedy, ran_out ? "oom" : "internal");
-    }
 };
+
+Failure failed_call(const string& what) {
+    const bool files = errno == EMFILE || errno == ENFILE;
+    const string why = what + ": " + std::strerror(errno) + (files ? "; raise `ulimit -n`" : "");
+    return Failure(why, files || errno == ENOMEM ? "oom" : "internal");
+}
 
 /// One line, built key by key.
 struct Line {
@@ -94,14 +94,13 @@ std::vector<string> split(const string& text, char by) {
 
 string unescape(const string& text) {
     string raw;
-    for (size_t at = 0; at < text.size(); ++at) {
-        unsigned char byte = static_cast<unsigned char>(text[at]);
+    for (const char *at = text.data(), *const end = at + text.size(); at != end;) {
+        auto byte = static_cast<unsigned char>(*at++);
         if (byte == '%') {
-            const char *digits = text.data() + ++at, *end = text.data() + text.size();
-            if (end - digits < 2 || std::from_chars(digits, digits + 2, byte, 16).ptr != digits + 2) {
+            if (end - at < 2 || std::from_chars(at, at + 2, byte, 16).ptr != at + 2) {
                 throw Failure("a % is not followed by two hex digits");
             }
-            ++at;
+            at += 2;
         }
         raw += char(byte);
     }
@@ -135,10 +134,10 @@ struct File {
     ~File() { fd < 0 || close(fd); }
 };
 
-/// What the kernel says of the calling thread. `schedstat` was opened by that thread beforehand, so that
-/// a crossing costs four cheap calls and no allocation.
+/// What the kernel says of the calling thread, which opened `schedstat` beforehand: four cheap calls and
+/// no allocation.
 struct Figures {
-    u64 cpu_ns, delay_ns = UNKNOWN, vcsw, ivcsw, cpu;
+    u64 cpu_ns = UNKNOWN, delay_ns = UNKNOWN, vcsw = UNKNOWN, ivcsw = UNKNOWN, cpu = UNKNOWN;
 
     static Figures read(const File& schedstat) {
         Figures f;
@@ -147,12 +146,9 @@ struct Figures {
         if (const void* blank = n > 0 ? std::memchr(text, ' ', size_t(n)) : nullptr) {
             std::from_chars(static_cast<const char*>(blank) + 1, text + n, f.delay_ns);
         }
-        rusage of{};
-        const bool counted = getrusage(RUSAGE_THREAD, &of) == 0;
-        f.vcsw = counted ? u64(of.ru_nvcsw) : UNKNOWN;
-        f.ivcsw = counted ? u64(of.ru_nivcsw) : UNKNOWN;
-        const int cpu = sched_getcpu();
-        f.cpu = cpu < 0 ? UNKNOWN : u64(cpu);
+        rusage of;
+        if (getrusage(RUSAGE_THREAD, &of) == 0) f.vcsw = u64(of.ru_nvcsw), f.ivcsw = u64(of.ru_nivcsw);
+        if (const int cpu = sched_getcpu(); cpu >= 0) f.cpu = u64(cpu);
         f.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
         return f;
     }
@@ -342,7 +338,7 @@ struct Pipe : Alone {
     template <class Call>
     static void transfer(Call call) {
         while (call() != 1) {
-            if (errno != EINTR) throw Failure::of_call("the FIFOs to the peer failed");
+            if (errno != EINTR) throw failed_call("the FIFOs to the peer failed");
         }
     }
 };
@@ -476,7 +472,7 @@ Maker maker_of(const Keys& keys, const std::shared_ptr<Rounds>& rounds, Line& re
             const auto fifo = [&](const char* end) {
                 const string path = dir + "/w" + std::to_string(first + w) + end;
                 File file(path, O_RDWR);  // opening then waits for nobody, and a dead peer gives no SIGPIPE
-                if (file.fd < 0) throw Failure::of_call("can't open " + path);
+                if (file.fd < 0) throw failed_call("can't open " + path);
                 return file;
             };
             return work(Pipe{{}, fifo(".req"), fifo(".rsp")});
@@ -518,7 +514,6 @@ struct alignas(PADDING) Lane {
     std::unique_ptr<File> schedstat;
     Work work;
     std::map<size_t, std::unique_ptr<Take>> takes;  // by slot
-    std::exception_ptr error;
     std::thread thread;
 
     void open(const Maker& make) {
@@ -540,6 +535,7 @@ class Crew {
     std::mutex board;
     std::condition_variable released, parked;
     std::function<void(Lane&)> order;  // empty: quit
+    std::exception_ptr error;          // the first one of an order
     size_t turn = 0, first = 0, last = 0, busy = 0;
 
     /// Counting oneself as parked and starting to wait are one critical section: when `busy` is 0, all are.
@@ -551,20 +547,16 @@ class Crew {
             if (!order) return;
             if (lane.w < first || lane.w >= last) continue;
             lock.unlock();
+            std::exception_ptr caught;
             try {
                 order(lane);
             } catch (...) {
-                lane.error = std::current_exception();
+                caught = std::current_exception();
             }
             lock.lock();
+            if (!error) error = caught;
             if (--busy == 0) parked.notify_one();  // the opener wakes once, when all are done
         }
-    }
-
-    void call(std::function<void(Lane&)> what, size_t from, size_t to) {
-        std::lock_guard<std::mutex> lock(board);
-        order = std::move(what), first = from, last = to, busy = to - from, ++turn;
-        released.notify_all();
     }
 
 public:
@@ -580,23 +572,19 @@ public:
         }
     }
     ~Crew() {
-        call(nullptr, 0, 0);
+        tell(0, 0, nullptr);
         for (Lane& lane : lanes) {
             if (lane.thread.joinable()) lane.thread.join();
         }
     }
     /// Gives an order to some workers and waits until they have parked again.
     void tell(size_t from, size_t to, std::function<void(Lane&)> what) {
-        rounds->parties = to - from;
-        rounds->stop = false;
-        call(std::move(what), from, to);
         std::unique_lock<std::mutex> lock(board);
+        rounds->parties = to - from, rounds->stop = false;
+        order = std::move(what), first = from, last = to, busy = to - from, ++turn;
+        released.notify_all();
         parked.wait(lock, [&] { return busy == 0; });
-        std::exception_ptr error;
-        for (Lane& lane : lanes) {
-            if (const auto its = std::exchange(lane.error, nullptr); its && !error) error = its;
-        }
-        if (error) std::rethrow_exception(error);
+        if (const auto first_error = std::exchange(error, nullptr)) std::rethrow_exception(first_error);
     }
     void tell(std::function<void(Lane&)> what) { tell(0, lanes.size(), std::move(what)); }
 
@@ -620,18 +608,14 @@ public:
 // --- The session -----------------------------------------------------------------------------------
 
 #ifdef __clang__
-const string COMPILER = "clang", VERSION_PARTS[] = {std::to_string(__clang_major__),
-    std::to_string(__clang_minor__), std::to_string(__clang_patchlevel__)};
+const string COMPILER = __VERSION__;
 #else
-const string COMPILER = "gcc", VERSION_PARTS[] = {std::to_string(__GNUC__),
-    std::to_string(__GNUC_MINOR__), std::to_string(__GNUC_PATCHLEVEL__)};
+const string COMPILER = "gcc " __VERSION__;
 #endif
-#if defined(__OPTIMIZE_SIZE__)
-const string OPTIMISE = "size";
-#elif defined(__OPTIMIZE__)
-const string OPTIMISE = "on";
+#ifdef __OPTIMIZE__
+const char* const OPTIMISE = "on";
 #else
-const string OPTIMISE = "off";
+const char* const OPTIMISE = "off";
 #endif
 
 /// What timing one operation adds: the latency loop around nothing less the bare loop, least of five.
@@ -658,12 +642,13 @@ class Session {
         if (keys.text("v") != "1") throw Failure("this worker speaks version 1");
         timespec res{};
         clock_getres(CLOCK_MONOTONIC, &res);
-        const string& version = VERSION_PARTS[0] + "." + VERSION_PARTS[1] + "." + VERSION_PARTS[2];
-        Line line = Line().with("v", 1).with("lang", "cpp").with("runtime", version).with("pid", u64(getpid()));
+        const string version = COMPILER.substr(COMPILER.find_first_of("0123456789"));
+        Line line = Line().with("v", 1).with("lang", "cpp").with("runtime", split(version, ' ').at(0));
+        line.with("pid", u64(getpid()));
         line.with("clock", "CLOCK_MONOTONIC").with("res_ns", u64(res.tv_nsec)).with("timer", "clock_gettime");
         line.with("timer_cost_ps", timer_cost_ps()).with("lead_ns", LEAD_NS);
         line.with("workloads", "noop,cpu,sleep,pipe,mem,serial").with("mechanisms", "threads");
-        line.with("features", "alternate,spans").with("compiler", COMPILER + " " __VERSION__);
+        line.with("features", "alternate,spans").with("compiler", COMPILER);
         say("hello", line.with("std", __cplusplus).with("optimise", OPTIMISE));
     }
 
@@ -768,38 +753,32 @@ class Session {
         throw Failure("verb " + verb + " is not known here");
     }
 
-    void refuse(const string& verb, const Keys& keys, const string& kind, const string& message) {
-        Line line;
-        for (const char* key : {"id", "ids"}) {
-            if (keys.count(key)) line.with(key, keys.text(key));
-        }
-        if (verb == "prepare" || verb == "go" || verb == "collect") line.with("phase", verb);
-        out.clear();
-        say("error", line.with("kind", kind).with("msg", message));
-    }
-
 public:
     /// The lines that answer one line.
     const string& answer(const string& text) {
         out.clear();
         const auto parts = split(text, ' ');
-        const string verb = parts.empty() ? "" : parts[0];
+        if (parts.empty()) return out;
+        const string verb = parts[0];
         Keys keys;
-        const string few = "; fewer workers, or a higher limit of memory or threads (ulimit -u)";
         try {
             for (size_t k = 1; k < parts.size(); ++k) {
                 const size_t is = parts[k].find('=');
                 keys[parts[k].substr(0, is)] = is == string::npos ? "" : unescape(parts[k].substr(is + 1));
             }
-            if (!verb.empty()) obey(verb, keys);
-        } catch (const Failure& e) {
-            refuse(verb, keys, e.kind, e.what());
-        } catch (const std::system_error& e) {
-            refuse(verb, keys, "oom", "can't create a thread: " + string(e.what()) + few);
-        } catch (const std::bad_alloc&) {
-            refuse(verb, keys, "oom", "out of memory" + few);
+            obey(verb, keys);
         } catch (const std::exception& e) {
-            refuse(verb, keys, "internal", e.what());
+            // What is neither a Failure nor memory is a thread that could not be created.
+            const auto* failure = dynamic_cast<const Failure*>(&e);
+            const string few = "; fewer workers, or a higher limit of memory or threads (ulimit -u)";
+            Line line;
+            for (const char* key : {"id", "ids"}) {
+                if (keys.count(key)) line.with(key, keys.text(key));
+            }
+            if (verb == "prepare" || verb == "go" || verb == "collect") line.with("phase", verb);
+            out.clear();
+            line.with("kind", failure ? failure->kind : "oom").with("msg", e.what() + (failure ? "" : few));
+            say("error", line);
         }
         return out;
     }
