@@ -1,11 +1,11 @@
-# The front door. PROFILE=smoke|standard|paper, ARGS=further arguments of `amdahl run`,
+# The front door. PROFILE=smoke|standard|paper, ARGS=further arguments of `amdahl run` or runtimes.sh,
 # FULL=1 builds the analysing program in full optimisation (10-19 minutes instead of about 2).
 PROFILE ?= standard
 ARGS ?=
 ANALYSIS_PROFILE := $(if $(FULL),release,analysis)
 AMDAHL := target/release/amdahl
 
-.PHONY: report test check bench build build-harness build-analysis clean
+.PHONY: report test check bench runtimes build build-harness build-analysis clean
 
 # The verdict is on the terminal before the heavy half is built, and nothing compiles while we measure.
 report: build-harness
@@ -29,6 +29,7 @@ test:
 	cargo test --profile analysis --locked -p amdahl-analysis
 	python3 harness/workers/python/test_worker.py
 	scripts/test-lab-quiet.sh
+	scripts/test-runtimes.sh
 
 check:
 	@scripts/need.sh cargo cc
@@ -37,6 +38,10 @@ check:
 bench: build
 	cargo bench --locked -p amdahl-worker -p amdahl
 	cargo bench --profile $(ANALYSIS_PROFILE) --locked -p amdahl-analysis
+
+# Runtimes this machine lacks, into .tools/; nothing else needs it.
+runtimes:
+	@scripts/runtimes.sh $(ARGS)
 
 clean:
 	cargo clean
