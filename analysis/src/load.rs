@@ -93,7 +93,7 @@ pub fn load(dir: &Path, models: &Selection, workloads: &Selection) -> Result<Run
         latencies.extend(decode::latency(&path, *line, trial)?);
         spans.extend(decode::spans(trial));
     }
-    let labels = param_labels(&header);
+    let labels = header.plan.param_labels();
     let frame_error = |source| LoadError::Frame { path: path.clone(), source };
     Ok(RunFrames {
         name: directory_name(dir),
@@ -127,23 +127,9 @@ fn directory_name(dir: &Path) -> String {
     real.file_name().map_or_else(|| "run".to_owned(), |n| n.to_string_lossy().into_owned())
 }
 
-/// Parameters of the workload as planned (`sleep_ns=1000000`), by trial; empty where the run has one
-/// set of parameters for the workload.
-fn param_labels(header: &RunHeader) -> HashMap<u64, String> {
-    let label = |params: &BTreeMap<String, String>| {
-        params.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
-    };
-    let mut sets: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for block in &header.plan.blocks {
-        sets.entry(&block.workload).or_default().insert(label(&block.params));
-    }
-    let several = header.plan.blocks.iter().filter(|b| sets[b.workload.as_str()].len() > 1);
-    several.flat_map(|b| b.trials.iter().map(|t| (t.seq, label(&b.params)))).collect()
-}
-
 fn trials_frame(
     trials: &[(usize, Trial)],
-    labels: &HashMap<u64, String>,
+    labels: &BTreeMap<u64, String>,
 ) -> PolarsResult<DataFrame> {
     let text = |f: &dyn Fn(&Trial) -> String| trials.iter().map(|(_, t)| f(t)).collect::<Vec<_>>();
     let whole = |f: &dyn Fn(&Trial) -> u32| trials.iter().map(|(_, t)| f(t)).collect::<Vec<_>>();

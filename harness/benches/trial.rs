@@ -3,6 +3,7 @@
 //! `make bench`, or `cargo bench -p amdahl --bench trial` after `make build-harness`; some 20 s. Windows are
 //! 1 ms, or as long as the runtime's lock demands; names tell how long the trial had to wait and to work.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use amdahl::answer::Evidence;
@@ -40,7 +41,8 @@ impl Place {
         let topo = Topo::read(&roots);
         let context = Context::read(&roots, None);
         let sets = plan_sets(&Kernel, &context, &[]);
-        let machine = Machine { probe: GateProbe::new(&roots, &topo), speed: None, roots, sets, context };
+        let machine =
+            Machine { probe: GateProbe::new(&roots, &topo), speed: None, roots, sets, context };
         let found = discover(&launcher, &[], &[]).expect("nothing was asked for that can be wrong");
         let place = Self { launcher, machine, topo, found };
         assert!(
@@ -169,7 +171,7 @@ fn between(c: &mut Criterion) {
     });
     let trials = run_of(&place, rust);
     group.bench_function("judge 300 trials", |b| {
-        b.iter(|| Evidence::of(&trials).judge(2, None));
+        b.iter(|| Evidence::of(BTreeMap::new(), &trials).judge(2, None));
     });
     group.finish();
 }
@@ -185,6 +187,8 @@ fn plan_large(profile: &str) -> Plan {
     let spec = Spec::profile(profile).expect("it comes with the program");
     let models: Vec<ModelInfo> = (0..10)
         .map(|rank| ModelInfo {
+            lang: "python".to_owned(),
+            main: true,
             id: format!("python3.{rank}/threads"),
             mechanism: "threads".to_owned(),
             representative: rank == 0,

@@ -4,6 +4,8 @@
 
 mod table;
 
+use std::collections::BTreeMap;
+
 use amdahl_schema::{Arm, Contest, Pass, Status, Trial};
 
 use amdahl_stats::{
@@ -16,6 +18,8 @@ pub use table::table;
 /// The throughput pass of a run, as far as it has got.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
+    /// Parameters by trial, of workloads that are measured with several sets of them.
+    labels: BTreeMap<u64, String>,
     observations: Vec<Observation>,
     missing: Vec<Missing>,
     /// Models and workloads with a trial that the worker itself failed.
@@ -23,11 +27,22 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// From recorded trials.
-    pub fn of<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> Self {
-        let mut evidence = Self::default();
+    /// From recorded trials; `labels` are those of [`Plan::param_labels`](amdahl_schema::Plan::param_labels).
+    pub fn of<'a>(
+        labels: BTreeMap<u64, String>,
+        trials: impl IntoIterator<Item = &'a Trial>,
+    ) -> Self {
+        let mut evidence = Self { labels, ..Self::default() };
         trials.into_iter().for_each(|t| evidence.add(t));
         evidence
+    }
+
+    /// What a workload is called with the parameters of this trial.
+    pub fn workload(&self, workload: &str, seq: u64) -> String {
+        match self.labels.get(&seq) {
+            Some(label) => format!("{workload} {label}"),
+            None => workload.to_owned(),
+        }
     }
 
     /// One trial more; other passes are left out.
@@ -37,11 +52,12 @@ impl Evidence {
         }
         let contest = trial.outcome.kind.as_deref() == Some("contest");
         if !contest && !matches!(trial.outcome.status, Status::Ok | Status::NotRun) {
-            self.failed.push((trial.model.clone(), trial.workload.clone()));
+            self.failed.push((trial.model.clone(), self.workload(&trial.workload, trial.seq)));
         }
-        match observe(trial) {
+        let workload = self.workload(&trial.workload, trial.seq);
+        match observe(trial, &workload) {
             Some(observation) => self.observations.push(observation),
-            None => self.missing.push(miss(trial)),
+            None => self.missing.push(miss(trial, workload)),
         }
     }
 
@@ -85,12 +101,12 @@ impl Evidence {
                 .cloned()
                 .collect(),
             missing: self.missing.iter().filter(|o| of(&o.model, &o.workload)).cloned().collect(),
-            failed: Vec::new(),
+            ..Self::default()
         }
     }
 }
 
-fn observe(trial: &Trial) -> Option<Observation> {
+fn observe(trial: &Trial, workload: &str) -> Option<Observation> {
     let shares = trial.shares().map(|workers| {
         workers.iter().fold(Shares::default(), |sum, w| Shares {
             cpu: sum.cpu + w.cpu,
@@ -102,7 +118,7 @@ fn observe(trial: &Trial) -> Option<Observation> {
     });
     Some(Observation {
         model: trial.model.clone(),
-        workload: trial.workload.clone(),
+        workload: workload.to_owned(),
         block: trial.block,
         workers: trial.workers,
         ceiling: trial.arm == Arm::Ceiling,
@@ -126,7 +142,7 @@ fn observe(trial: &Trial) -> Option<Observation> {
     })
 }
 
-fn miss(trial: &Trial) -> Missing {
+fn miss(trial: &Trial, workload: String) -> Missing {
     let outcome = &trial.outcome;
     let kind = outcome.kind.as_deref().unwrap_or("no rate");
     let reason = match outcome.status {
@@ -135,7 +151,7 @@ fn miss(trial: &Trial) -> Missing {
     };
     Missing {
         model: trial.model.clone(),
-        workload: trial.workload.clone(),
+        workload,
         block: trial.block,
         workers: trial.workers,
         ceiling: trial.arm == Arm::Ceiling,

@@ -5,6 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // The Rust worker, and what it executes itself as: before the arguments are ours to read.
+    let first = std::env::args_os().nth(1).unwrap_or_default();
+    if first == "worker" || first == amdahl_worker::CARRIER_ARG {
+        return amdahl_worker::Program::new().main();
+    }
     let cli = amdahl::cli::Cli::parse();
     match amdahl::cmd::dispatch(cli) {
         Ok(code) => code,

@@ -23,11 +23,15 @@ pub trait Bench {
     fn progress(&mut self, done: usize, of: usize, left: Duration);
 }
 
+/// Tiers below are what the answer is made of.
+const ESSENTIAL: u32 = 100;
+
 /// Carries out the plan, leaving out the trials in `done`.
 ///
 /// A block is begun only if it is expected to end within the budget; one that is not becomes
 /// `not_run` records, and later, cheaper blocks of the same tier still get their chance, those of lower
-/// tiers too. A spare block is run only if [`Bench::needs`] it and there is time, and leaves no record otherwise.
+/// tiers too. A spare block is run only if [`Bench::needs`] it and there is time for it and for what the answer
+/// cannot do without (on a busy machine repetitions would use up the budget), and leaves no record otherwise.
 pub fn carry_out(
     plan: &Plan,
     done: &HashSet<u64>,
@@ -38,14 +42,20 @@ pub fn carry_out(
     let regular = || plan.blocks.iter().filter(|b| !b.spare);
     let of: usize = regular().map(|b| b.trials.iter().filter(left_out).count()).sum();
     let mut left: Duration = regular().map(|b| bench.expected(b)).sum();
+    let mut essential: Duration =
+        regular().filter(|b| b.tier < ESSENTIAL).map(|b| bench.expected(b)).sum();
     let mut n = 0;
     for block in &plan.blocks {
         let expected = bench.expected(block);
         if !block.spare {
             left = left.saturating_sub(expected);
+            if block.tier < ESSENTIAL {
+                essential = essential.saturating_sub(expected);
+            }
         }
-        let reached = budget.is_none_or(|budget| bench.elapsed() + expected <= budget);
-        if block.spare && !(reached && bench.needs(block)) {
+        let fits = |and: Duration| budget.is_none_or(|b| bench.elapsed() + expected + and <= b);
+        let reached = fits(Duration::ZERO);
+        if block.spare && !(fits(essential) && bench.needs(block)) {
             continue;
         }
         for planned in block.trials.iter().filter(left_out) {
@@ -193,6 +203,20 @@ mod tests {
             assert_eq!(ran(&bench), expected);
             assert_eq!(bench.kept.len(), expected.len());
         }
+    }
+
+    #[test]
+    fn a_spare_block_leaves_time_for_the_essential_ones() {
+        let mut plan = plan(&[2, 2, 2, 2], Some(7));
+        plan.blocks[1].spare = true;
+        plan.blocks[3].tier = ESSENTIAL;
+        let mut bench = Fake { spoiled: true, ..fake() };
+        carry_out(&plan, &HashSet::new(), &mut bench).unwrap();
+        assert_eq!(ran(&bench), [0, 1, 2, 3, 4, 5], "2 + 2 + 2 s: the last one is left out");
+        plan.budget_ms = Some(5000);
+        let mut bench = Fake { spoiled: true, ..fake() };
+        carry_out(&plan, &HashSet::new(), &mut bench).unwrap();
+        assert_eq!(ran(&bench), [0, 1, 4, 5], "the spare one would have cost an essential one");
     }
 
     #[test]

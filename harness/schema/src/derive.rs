@@ -1,6 +1,6 @@
 //! Measures derived from a trial: the one place where rate, effective CPUs and shares are defined.
 
-use crate::trial::{CpuSpeed, Gates, Status, Trial, Window};
+use crate::trial::{CarrierWindow, CpuSpeed, Gates, Status, Trial, Window};
 
 /// How one worker spent its time in the windows; the parts add up to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,6 +54,11 @@ impl Trial {
     pub fn nominal_ns(&self) -> Option<(u64, u64)> {
         let begin = self.start_ns? + self.ramp_ns;
         Some((begin, begin + self.window_ns * u64::from(self.windows_n)))
+    }
+
+    /// Whether its workers take turns: under a lock of the interpreter, or on fewer carriers.
+    pub fn takes_turns(&self) -> bool {
+        self.gil == Some(true) || self.turns == Some(true)
     }
 
     /// Operations a second of all workers over the windows.
@@ -122,7 +127,8 @@ impl Trial {
         if !self.usable() {
             return None;
         }
-        self.worker_ids().map(|w| self.share(w)).collect()
+        let each: Option<Vec<WorkerShare>> = self.worker_ids().map(|w| self.share(w)).collect();
+        each.or_else(|| self.shares_by_carriers())
     }
 
     /// Largest minus smallest loop start.
@@ -148,7 +154,7 @@ impl Trial {
         }
         match missing.first() {
             None => Contest::Held,
-            Some(_) if self.gil == Some(true) => {
+            Some(_) if self.takes_turns() => {
                 Contest::Starved { workers: missing.iter().map(|(w, _)| *w).collect() }
             }
             Some((w, place)) => {
@@ -248,16 +254,36 @@ impl Trial {
         })
     }
 
-    fn effective_cpus_carriers(&self) -> Option<f64> {
+    /// Where workers keep no carrier: the carriers' time in equal parts, the rest is waiting for one.
+    fn shares_by_carriers(&self) -> Option<Vec<WorkerShare>> {
+        let n = f64::from(self.workers);
+        let cpu = (self.effective_cpus_carriers()? / n).min(1.0);
+        let run_queue = (self.carriers_sum(|x| x.delay_ns)? / n).min(1.0 - cpu);
+        let one = |w| {
+            let s = self.stretch(w)?;
+            let inside = 1.0 - s.outside;
+            Some(WorkerShare {
+                cpu: cpu * inside,
+                run_queue: run_queue * inside,
+                blocked: (1.0 - cpu - run_queue) * inside,
+                idle: 0.0,
+                outside: s.outside,
+            })
+        };
+        self.worker_ids().map(one).collect()
+    }
+
+    /// Seconds a second of all carriers over the windows; `None` where a carrier does not tell.
+    fn carriers_sum(&self, of: fn(&CarrierWindow) -> Option<u64>) -> Option<f64> {
         let (begin, end) = self.nominal_ns()?;
-        let cpu: Vec<u64> = self
-            .carriers
-            .iter()
-            .flat_map(|c| &c.windows)
-            .filter(|x| (0..self.windows_n as i32).contains(&x.i))
-            .map(|x| x.cpu_ns)
-            .collect();
-        (!cpu.is_empty()).then(|| cpu.iter().sum::<u64>() as f64 / (end - begin).max(1) as f64)
+        let inside = |x: &&CarrierWindow| (0..self.windows_n as i32).contains(&x.i);
+        let each = || self.carriers.iter().flat_map(|c| &c.windows).filter(inside);
+        let sum: u64 = each().map(of).sum::<Option<u64>>()?;
+        (each().next().is_some()).then(|| sum as f64 / (end - begin).max(1) as f64)
+    }
+
+    fn effective_cpus_carriers(&self) -> Option<f64> {
+        self.carriers_sum(|x| Some(x.cpu_ns))
     }
 
     fn effective_cpus_proc(&self) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! The run header: who asked for what, on which machine, in which state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,22 @@ pub struct Plan {
     pub predicted_ms: u64,
     /// Blocks in the order of execution.
     pub blocks: Vec<PlannedBlock>,
+}
+
+impl Plan {
+    /// Parameters of the workload as planned (`kind=chase`), by trial, for the workloads that the plan
+    /// measures with several sets of them.
+    pub fn param_labels(&self) -> BTreeMap<u64, String> {
+        let label = |params: &BTreeMap<String, String>| {
+            params.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
+        };
+        let mut sets: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for block in &self.blocks {
+            sets.entry(&block.workload).or_default().insert(label(&block.params));
+        }
+        let several = self.blocks.iter().filter(|b| sets[b.workload.as_str()].len() > 1);
+        several.flat_map(|b| b.trials.iter().map(|t| (t.seq, label(&b.params)))).collect()
+    }
 }
 
 /// One repetition of a model × workload: its trials run adjacent in time, in the order given.

@@ -325,6 +325,9 @@ pub struct Trial {
     /// Whether the workers can only run one at a time by the runtime's own account (a GIL).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gil: Option<bool>,
+    /// Whether the workers take turns on fewer carriers by the runtime's choice: tasks on one thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<bool>,
     /// Measured cost of timing one operation, ns x 1000 (latency pass).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timer_cost_ps: Option<u64>,

@@ -302,6 +302,7 @@ fn trial() -> Trial {
         tail_ns: 1,
         windows_n: 1,
         gil: Some(true),
+        turns: Some(true),
         timer_cost_ps: Some(1),
         timer: Some("tsc".to_owned()),
         windows: vec![window()],

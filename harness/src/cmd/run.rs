@@ -102,7 +102,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         cpus: topo.cpus_available,
         files: files.soft,
         plan: &header.plan,
-        evidence: answer::Evidence::of(&past),
+        evidence: answer::Evidence::of(header.plan.param_labels(), &past),
         begin: Instant::now(),
         recorder,
         bar: live::bar(&header.plan),
@@ -122,8 +122,8 @@ fn conclude(args: &RunArgs, dir: &Path) -> anyhow::Result<ExitCode> {
     let run = read_run(dir)?;
     let trials: Vec<Trial> = run.trials.into_iter().map(|(_, t)| t).collect();
     let host = &run.header.host;
-    let judgement =
-        answer::Evidence::of(&trials).judge(host.cpus_available, host.cpus_note.clone());
+    let judgement = answer::Evidence::of(run.header.plan.param_labels(), &trials)
+        .judge(host.cpus_available, host.cpus_note.clone());
     let count = |status| trials.iter().filter(|t| t.outcome.status == status).count();
     let mut text = answer::table(&run.header, &judgement);
     let bad = count(Status::Failed) + count(Status::TimedOut) + count(Status::Invalid);
@@ -215,7 +215,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Unable> {
             .ok_or_else(|| Unable(format!("--param {param}: K=V expected, e.g. steps=2000")))?;
         let (workload, key) = key.split_once('.').unwrap_or(("", key));
         let of = spec.params.entry(workload.to_owned()).or_default();
-        of.insert(key.to_owned(), value.to_owned());
+        of.insert(key.to_owned(), value.split(',').map(str::to_owned).collect());
     }
     spec.check().map_err(Unable)?;
     Ok(spec)
@@ -302,22 +302,29 @@ fn nothing_to_measure(absent: &[AbsentModel]) -> String {
 
 /// Models in the order of discovery; one CPython per GIL class stands for the others.
 fn infos(found: &Discovery) -> Vec<ModelInfo> {
-    let mut classes: Vec<Option<bool>> = Vec::new();
+    let mut classes: Vec<(String, Option<bool>)> = Vec::new();
     let mut rank = 0;
+    let mut representative = true;
     let mut infos = Vec::new();
     for f in &found.found {
-        let class = f.hello.gil;
-        let representative = f.hello.lang != "python" || !classes.contains(&class);
-        classes.push(class);
-        rank += u32::from(!representative);
-        for (id, mechanism) in f.models().zip(&f.hello.mechanisms) {
+        // A variant follows the runtime it is made of; of languages without a lock the newest stands for them.
+        let class = (f.runtime.lang.clone(), f.hello.gil);
+        let variant = f.runtime.id.contains('+');
+        if !variant {
+            representative = !classes.contains(&class);
+            classes.push(class);
+            rank += u32::from(!representative);
+        }
+        for (k, (id, mechanism)) in f.models().zip(&f.hello.mechanisms).enumerate() {
             infos.push(ModelInfo {
                 id,
                 mechanism: mechanism.clone(),
+                lang: f.runtime.lang.clone(),
+                main: k == 0 && !variant,
                 representative,
                 rank,
-                workloads: f.hello.workloads.clone(),
-                switch_ns: f.hello.switch_ns.filter(|_| class == Some(true)),
+                workloads: f.hello.workloads_of(mechanism),
+                switch_ns: f.hello.switch_ns.filter(|_| f.hello.gil == Some(true)),
                 hello_ns: f.hello_ns,
                 lead_ns: f.hello.lead_ns,
             });

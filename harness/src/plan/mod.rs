@@ -10,7 +10,7 @@ use amdahl_schema::{Arm, Pass, Placement, Plan, PlannedBlock, PlannedTrial};
 
 pub use cost::{block_cost, trial_cost, window_needed_ns};
 pub use rng::SplitMix;
-pub use spec::{Counts, Spec, nearest, parse_budget};
+pub use spec::{Counts, Params, Spec, nearest, parse_budget};
 
 use crate::Unable;
 use crate::worker::places::glob_match;
@@ -22,6 +22,10 @@ pub struct ModelInfo {
     pub id: String,
     /// Mechanism.
     pub mechanism: String,
+    /// Language.
+    pub lang: String,
+    /// The first mechanism of its runtime, and the runtime as it is by itself.
+    pub main: bool,
     /// Stands for its kind: measured before others of the kind.
     pub representative: bool,
     /// Order among those that are not.
@@ -62,7 +66,9 @@ pub fn plan(spec: &Spec, site: &Site<'_>, seed: u64) -> Result<Plan, Unable> {
     let mut rng = SplitMix::new(seed);
     let mut blocks = Vec::new();
     for (model, workload) in selected(spec, site)? {
-        add_blocks(&mut blocks, spec, site, model, &workload);
+        for params in params(spec, &workload) {
+            add_blocks(&mut blocks, spec, site, model, &workload, &params);
+        }
     }
     rng.shuffle(&mut blocks);
     // Stable: the shuffled order stands within a tier, whose spare blocks come last.
@@ -140,11 +146,11 @@ fn add_blocks(
     site: &Site<'_>,
     model: &ModelInfo,
     workload: &str,
+    params: &BTreeMap<String, String>,
 ) {
-    if workload == "noop" && !(model.representative && model.mechanism == "threads") {
+    if workload == "noop" && !(model.representative && model.main) {
         return;
     }
-    let params = params(spec, workload);
     let mut add = |first: u32, n: u32, kind: Kind, trials: Vec<PlannedTrial>| {
         for block in first..first + n {
             if !trials.is_empty() {
@@ -231,18 +237,29 @@ fn counts(spec: &Spec, site: &Site<'_>, workload: &str) -> (Vec<u32>, Vec<u32>) 
     (ends, others)
 }
 
-fn params(spec: &Spec, workload: &str) -> BTreeMap<String, String> {
-    let mut params = match workload {
-        "sleep" => BTreeMap::from([("sleep_ns".to_owned(), "1000000".to_owned())]),
-        "pipe" => BTreeMap::from([("delay_ns".to_owned(), "1000000".to_owned())]),
+/// Every combination of the values of a workload's parameters.
+fn params(spec: &Spec, workload: &str) -> Vec<BTreeMap<String, String>> {
+    let own = |key: &str, values: &[&str]| {
+        (key.to_owned(), values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>())
+    };
+    let mut values = match workload {
+        "sleep" => BTreeMap::from([own("sleep_ns", &["1000000"])]),
+        "pipe" => BTreeMap::from([own("delay_ns", &["1000000"])]),
+        "mem" => BTreeMap::from([own("kind", &["chase", "stream"])]),
+        "serial" => BTreeMap::from([own("permille", &["250"])]),
         _ => BTreeMap::new(),
     };
     for of in ["", workload] {
-        if let Some(own) = spec.params.get(of) {
-            params.extend(own.clone());
-        }
+        values.extend(spec.params.get(of).cloned().unwrap_or_default());
     }
-    params
+    values.into_iter().fold(vec![BTreeMap::new()], |sets, (key, values)| {
+        let with = |set: &BTreeMap<String, String>, value: &String| {
+            let mut set = set.clone();
+            set.insert(key.clone(), value.clone());
+            set
+        };
+        sets.iter().flat_map(|set| values.iter().map(move |v| with(set, v))).collect()
+    })
 }
 
 fn planned(
@@ -277,7 +294,6 @@ enum Kind {
 
 /// Priority of a block, printed by `--dry-run`: what answers the question comes first.
 fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
-    let threads = model.mechanism == "threads";
     if kind == Kind::Spare {
         // Every other CPython is measured once before any of them is measured again.
         return match tier(model, workload, Kind::Ends) {
@@ -285,16 +301,21 @@ fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
             n => n,
         };
     }
+    let (main, processes) = (model.main, model.mechanism.starts_with("processes"));
+    let both = matches!(model.lang.as_str(), "rust" | "python");
     match (model.representative, workload, kind) {
-        (true, "cpu", Kind::Ends) => 0,
-        (true, "sleep", Kind::Ends) if threads => 1,
-        (true, "cpu", Kind::Passes) => 2,
-        (false, "cpu", Kind::Ends) if threads => 100 + model.rank,
-        (true, "sleep", Kind::Passes) if threads => 200,
-        (true, "pipe", Kind::Ends) if threads => 200,
+        (true, "cpu", Kind::Ends) if main || processes => 0,
+        (true, "cpu", Kind::Ends) => 1,
+        (true, "sleep", Kind::Ends) if main && both => 2,
+        (true, "cpu", Kind::Passes) if main || processes => 3,
+        (false, "cpu", Kind::Ends) if main => 100 + model.rank,
+        (true, "sleep", Kind::Ends) if main => 200,
+        (true, "sleep", Kind::Passes) if main => 210,
+        (true, "pipe", Kind::Ends) if main => 210,
         (true, "cpu", Kind::Others) => 300,
-        (true, _, _) if threads => 400,
-        (false, "sleep", Kind::Ends) if threads => 500 + model.rank,
+        (true, "cpu", Kind::Passes) => 350,
+        (true, _, _) if main => 400,
+        (false, "sleep", Kind::Ends) if main => 500 + model.rank,
         (true, _, _) => 600,
         (false, "cpu", Kind::Ends) => 700 + model.rank,
         _ => 800 + model.rank,
@@ -304,16 +325,21 @@ fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
 /// What a tier is for, in words.
 pub fn tier_text(tier: u32) -> &'static str {
     match tier {
-        0 => "cpu at 1 and all CPUs: rust and one CPython per GIL class",
-        1 => "sleep under threads of the same",
-        2 => "latency and counters of the same",
+        0 => {
+            "cpu at 1 and all CPUs: threads of every language, processes, one CPython per GIL class"
+        }
+        1 => "the same under their other mechanisms and variants",
+        2 => "sleep under threads of rust and one CPython per GIL class",
+        3 => "latency and counters of cpu",
         100..200 => "cpu under threads of every other CPython",
-        200..300 => "pipe, and sleep's latency",
-        300..400 => "cpu at the other worker counts",
+        200..210 => "sleep under threads of every language",
+        210..300 => "pipe, and sleep's latency",
+        300..350 => "cpu at the other worker counts",
+        350..400 => "latency and counters of the other mechanisms",
         400..500 => "remaining workloads under threads",
         500..600 => "sleep under threads of every other CPython",
         600..700 => "remaining workloads under other mechanisms",
-        700..800 => "cpu under processes of every other CPython",
+        700..800 => "cpu under the other mechanisms of every other CPython",
         _ => "the rest",
     }
 }

@@ -46,6 +46,9 @@ struct File {
     params: BTreeMap<String, BTreeMap<String, toml::Value>>,
 }
 
+/// By workload (empty: every workload) and key, the values to measure.
+pub type Params = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
 /// What to measure, with nothing left open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
@@ -79,8 +82,8 @@ pub struct Spec {
     pub latency_blocks: u32,
     /// Blocks of the counters pass.
     pub counter_blocks: u32,
-    /// Parameters by workload.
-    pub params: BTreeMap<String, BTreeMap<String, String>>,
+    /// Parameters by workload, each with the values it takes.
+    pub params: Params,
 }
 
 impl Spec {
@@ -163,6 +166,10 @@ impl Spec {
         if let Some(key) = keys.find(|k| RESERVED.contains(&k.as_str())) {
             return Err(format!("parameter `{key}`: the protocol itself uses that key"));
         }
+        let mut lists = self.params.values().flat_map(BTreeMap::iter);
+        if let Some((key, _)) = lists.find(|(_, values)| values.is_empty()) {
+            return Err(format!("parameter `{key}`: at least one value expected"));
+        }
         if !(1..=1000).contains(&self.windows) {
             return Err(format!("windows: {} is outside 1 to 1000", self.windows));
         }
@@ -194,12 +201,17 @@ fn parse(text: &str, shown: &str) -> Result<File, Unable> {
     })
 }
 
-fn texts(params: BTreeMap<String, toml::Value>) -> BTreeMap<String, String> {
+/// One value or a list of them.
+fn texts(params: BTreeMap<String, toml::Value>) -> BTreeMap<String, Vec<String>> {
     let text = |v: toml::Value| match v {
         toml::Value::String(s) => s,
         other => other.to_string(),
     };
-    params.into_iter().map(|(k, v)| (k, text(v))).collect()
+    let list = |v: toml::Value| match v {
+        toml::Value::Array(values) => values.into_iter().map(text).collect(),
+        one => vec![text(one)],
+    };
+    params.into_iter().map(|(k, v)| (k, list(v))).collect()
 }
 
 /// `90s`, `5m`, `2h`, `250ms`; `none` is no limit.

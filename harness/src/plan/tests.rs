@@ -8,6 +8,8 @@ fn model(id: &str, representative: bool, rank: u32) -> ModelInfo {
     ModelInfo {
         id: id.to_owned(),
         mechanism: id.split('/').nth(1).unwrap().to_owned(),
+        lang: if id.starts_with("python") { "python" } else { "rust" }.to_owned(),
+        main: id.ends_with("/threads"),
         representative,
         rank,
         workloads: ["noop", "cpu", "sleep", "pipe"].map(str::to_owned).to_vec(),
@@ -103,7 +105,7 @@ fn on_one_cpu_two_workers_are_still_measured() {
 #[test]
 fn params_of_one_workload_stay_there() {
     let mut spec = Spec::profile("smoke").unwrap();
-    let own = BTreeMap::from([("sleep_ns".to_owned(), "2000000".to_owned())]);
+    let own = BTreeMap::from([("sleep_ns".to_owned(), vec!["2000000".to_owned()])]);
     spec.params.insert("sleep".to_owned(), own);
     let p = with_site(&models(), 2, |s| plan(&spec, s, 1)).unwrap();
     for b in &p.blocks {
@@ -157,4 +159,22 @@ fn spare_blocks_close_their_tier_and_cost_nothing_in_the_prediction() {
         block_cost(b, &info, 2).as_millis() as u64
     };
     assert_eq!(p.predicted_ms, p.blocks.iter().filter(|b| !b.spare).map(cost).sum::<u64>());
+}
+
+#[test]
+fn a_list_of_values_makes_a_cell_of_each() {
+    let text = "workloads = [\"sleep\"]\n[params.sleep]\nsleep_ns = [100000, 1000000]\n";
+    let spec = Spec::from_text("p", text, "p.toml").unwrap();
+    let p = with_site(&models(), 2, |s| plan(&spec, s, 1)).unwrap();
+    let labels = p.param_labels();
+    let seen: BTreeSet<&str> = labels.values().map(String::as_str).collect();
+    assert_eq!(seen, BTreeSet::from(["sleep_ns=100000", "sleep_ns=1000000"]));
+    let blocks = |label: &str| {
+        let of = |b: &&PlannedBlock| labels[&b.trials[0].seq] == label && b.model == "rust/threads";
+        p.blocks.iter().filter(of).map(|b| b.block).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(blocks("sleep_ns=100000"), blocks("sleep_ns=1000000"), "numbered each from 0");
+    let empty = "[params.sleep]\nsleep_ns = []\n";
+    let e = Spec::from_text("p", empty, "p.toml").unwrap_err().to_string();
+    assert!(e.contains("`sleep_ns`: at least one value"), "{e}");
 }

@@ -21,11 +21,15 @@ const OPS_MAX: u64 = 1 << 50;
 pub(crate) struct Ready {
     pub(crate) carriers: Vec<Carrier>,
     pub(crate) op_ns: u64,
+    pub(crate) gil: Option<bool>,
+    pub(crate) turns: Option<bool>,
+    pub(crate) switch_ns: Option<u64>,
     pub(crate) chosen: Vec<(String, String)>,
 }
 
 /// Keys of `ready` that are not parameters.
-const READY_KEYS: [&str; 6] = ["id", "carriers", "map", "setup_ns", "op_ns", "gil"];
+const READY_KEYS: [&str; 8] =
+    ["id", "carriers", "map", "setup_ns", "op_ns", "gil", "turns", "switch_ns"];
 
 fn garbage(when: &str) -> impl Fn(WireError) -> Failure + '_ {
     move |source| Failure::Link(LinkError::Garbage { when: when.to_owned(), source })
@@ -65,6 +69,9 @@ pub(crate) fn ready(line: &Line, k: u32) -> Result<Ready, Failure> {
         Ok(Ready {
             carriers,
             op_ns: line.opt_num("op_ns")?.unwrap_or(0),
+            gil: line.opt_num::<u8>("gil")?.map(|on| on != 0),
+            turns: line.opt_num::<u8>("turns")?.map(|on| on != 0),
+            switch_ns: line.opt_num("switch_ns")?,
             chosen: chosen.cloned().collect(),
         })
     };

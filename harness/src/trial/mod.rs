@@ -19,7 +19,8 @@ pub use outside::{CounterSession, Machine, Outside};
 use crate::counters::proc_counters;
 use crate::plan::window_needed_ns;
 use crate::procfs::ProcSample;
-use crate::worker::discover::{Found, Hello};
+use crate::worker::discover::Found;
+use crate::worker::hello::Hello;
 use crate::worker::link::{HELLO_LIMIT, Launcher, Link, LinkError, WorkerSpec};
 use crate::worker::peer;
 use crate::worker::wire::Line;
@@ -35,7 +36,7 @@ pub const COLLECT_LIMIT: Duration = Duration::from_secs(20);
 const SPIN_NS: u64 = 2_000_000;
 
 /// The least time that workers go on after the last window.
-const TAIL_NS: u64 = 20_000_000;
+const TAIL_NS: u64 = 30_000_000;
 
 /// Operations whose ends are kept for timelines.
 const SPANS: u32 = 2048;
@@ -145,7 +146,7 @@ impl Stage<'_> {
     fn play(&self, found: &Found, cast: &mut Cast, trial: &mut Trial) -> Result<(), Failure> {
         self.greet(found, cast, trial)?;
         let carriers = self.prepare(found, cast, trial)?;
-        let tids: Vec<u32> = carriers.iter().map(|c| c.tid).collect();
+        let tids: Vec<u32> = carriers.iter().map(|(_, c)| c.tid).collect();
         self.pin(trial, carriers);
         let mut counters =
             (trial.pass == Pass::Counters).then(|| self.outside.counters(trial.counter_set, &tids));
@@ -201,10 +202,7 @@ impl Stage<'_> {
         }
         trial.spawn_ns = Some(self.outside.now_ns() - begin);
         let hello = &cast.hellos[0];
-        // Processes have a lock each: only threads of one interpreter take turns.
-        let shared = trial.arm == Arm::Model
-            && found.mechanism(&trial.model).is_some_and(|m| !m.starts_with("processes"));
-        trial.gil = hello.gil.map(|on| on && shared);
+        trial.gil = hello.gil.map(|on| on && shares_lock(found, trial));
         trial.timer.clone_from(&hello.timer);
         trial.timer_cost_ps = hello.timer_cost_ps;
         Ok(())
@@ -216,7 +214,7 @@ impl Stage<'_> {
         found: &Found,
         cast: &mut Cast,
         trial: &mut Trial,
-    ) -> Result<Vec<Carrier>, Failure> {
+    ) -> Result<Vec<(usize, Carrier)>, Failure> {
         let begin = self.outside.now_ns();
         let own = found.mechanism(&trial.model).unwrap_or("?");
         // One worker a process shares nothing however it is made; threads start fastest, where there are any.
@@ -243,11 +241,16 @@ impl Stage<'_> {
         }
         let mut carriers = Vec::new();
         let mut op_ns = 0;
+        let mut turn_ns = None;
         for (k, link) in cast.links.iter_mut().enumerate() {
             let line = link.expect("ready", "at prepare", self.limits.prepare)?;
             let ready = collect::ready(&line, k as u32)?;
-            carriers.extend(ready.carriers);
+            carriers.extend(ready.carriers.into_iter().map(|c| (k, c)));
             op_ns = op_ns.max(ready.op_ns);
+            turn_ns = turn_ns.max(ready.switch_ns);
+            // Some mechanisms of a runtime share its lock and some do not.
+            trial.gil = ready.gil.map(|on| on && shares_lock(found, trial)).or(trial.gil);
+            trial.turns = trial.turns.max(ready.turns);
             // What the plan asked for stands: a worker may only choose what was left to it.
             for (key, value) in ready.chosen {
                 trial.params.entry(key).or_insert(value);
@@ -257,7 +260,8 @@ impl Stage<'_> {
         let hello = &cast.hellos[0];
         // The same length for every arm of a block, so the lock counts even where it is not shared.
         let switch = hello.switch_ns.filter(|_| hello.gil == Some(true));
-        let in_turn = trial.gil == Some(true) && !crate::plan::io_bound(&trial.workload);
+        let switch = turn_ns.or(switch);
+        let in_turn = trial.takes_turns() && !crate::plan::io_bound(&trial.workload);
         let turns = if in_turn { trial.workers } else { 1 };
         trial.window_ns = window_needed_ns(trial.window_ns, switch, op_ns, turns);
         if trial.window_ns > WINDOW_NS_MAX {
@@ -288,27 +292,29 @@ impl Stage<'_> {
     }
 
     /// Pins each carrier; where that is refused the trial says so and counts as not placed.
-    fn pin(&self, trial: &mut Trial, mut carriers: Vec<Carrier>) {
-        if carriers.len() == trial.placement.cpus.len() {
-            for (carrier, cpu) in carriers.iter_mut().zip(trial.placement.cpus.clone()) {
-                match self.outside.pin(carrier.tid, cpu) {
-                    Ok(()) => carrier.pinned = Some(cpu),
-                    Err(why) => {
-                        trial.placement.exclusive = false;
-                        trial.flags.push(format!("not pinned: {why}"));
-                    }
-                }
-            }
-        } else if !trial.placement.cpus.is_empty() {
-            // More carriers than workers (an M:N runtime): all of them may use all the CPUs.
-            trial.placement.exclusive = false;
-            for carrier in &carriers {
-                if let Err(why) = self.outside.confine(carrier.tid, &trial.placement.cpus) {
+    fn pin(&self, trial: &mut Trial, mut carriers: Vec<(usize, Carrier)>) {
+        let cpus = trial.placement.cpus.clone();
+        let one_each = carriers.len() == cpus.len();
+        let lone = trial.arm == Arm::Ceiling && cpus.len() == trial.workers as usize;
+        for (k, (process, carrier)) in carriers.iter_mut().enumerate() {
+            // More carriers than workers (an M:N runtime): each may use all the CPUs of the cell, and in a ceiling
+            // the one of its process.
+            let own = if one_each { cpus.get(k) } else { cpus.get(*process).filter(|_| lone) };
+            let done = match own {
+                Some(cpu) => self.outside.pin(carrier.tid, *cpu).map(|()| Some(*cpu)),
+                None if cpus.is_empty() => Ok(None),
+                None => self.outside.confine(carrier.tid, &cpus).map(|()| None),
+            };
+            match done {
+                Ok(pinned) => carrier.pinned = pinned,
+                Err(why) => {
+                    trial.placement.exclusive = false;
                     trial.flags.push(format!("not pinned: {why}"));
                 }
             }
         }
-        trial.carriers = carriers;
+        trial.placement.exclusive &= one_each || lone;
+        trial.carriers = carriers.into_iter().map(|(_, carrier)| carrier).collect();
     }
 
     /// Releases all processes on one absolute start; the time by which they must have stopped.
@@ -355,6 +361,12 @@ impl Stage<'_> {
     }
 }
 
+/// Processes have a lock each: only workers of one process can share one.
+fn shares_lock(found: &Found, trial: &Trial) -> bool {
+    trial.arm == Arm::Model
+        && found.mechanism(&trial.model).is_some_and(|m| !m.starts_with("processes"))
+}
+
 impl Cast {
     fn all(&self) -> impl Iterator<Item = &dyn Link> {
         let peer = self.peer.iter().map(|(peer, _)| peer.as_ref());
@@ -391,6 +403,7 @@ pub fn blank(block: &PlannedBlock, planned: &PlannedTrial) -> Trial {
         tail_ns: planned.window_ns,
         windows_n: planned.windows_n,
         gil: None,
+        turns: None,
         timer: None,
         timer_cost_ps: None,
         windows: Vec::new(),

@@ -133,7 +133,7 @@ fn flags(trial: &mut Trial) {
         trial.flags.push(format!("late: worker {} started {ms:.1} ms after the start", t.w));
     }
     // Where workers take turns, or have no CPU each, they can't start together.
-    let together = trial.placement.exclusive && trial.gil != Some(true);
+    let together = trial.placement.exclusive && !trial.takes_turns();
     if let Some(skew) = trial.skew_ns().filter(|s| together && s * SKEW_SHARE > trial.window_ns) {
         let percent = skew as f64 / trial.window_ns as f64 * 100.0;
         trial.flags.push(format!("skew: the workers started {percent:.1} % of a window apart"));

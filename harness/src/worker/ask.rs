@@ -24,8 +24,8 @@ pub struct Answer {
     pub real: PathBuf,
     /// Version numbers; empty where it said none.
     pub version: Vec<u32>,
-    /// Global interpreter lock on.
-    pub gil: bool,
+    /// Whether a global interpreter lock is on; absent where it did not say.
+    pub gil: Option<bool>,
     /// Built without it.
     pub free_threaded: bool,
     /// Why it can't be used although it answered.
@@ -62,56 +62,65 @@ fn next<I: Iterator>(queue: &Mutex<I>) -> Option<I::Item> {
 }
 
 fn ask(lang: &Lang, path: &Path) -> Result<Answer, Absence> {
-    let text =
-        output_within(Command::new(path).args(&lang.ask_args).arg(&lang.ask), DISCOVERY_LIMIT)
-            .map_err(|reason| Absence {
-                reason: format!("{}: {reason}", tilde(path)),
-                remedy: Some("repair or remove it, or take it off PATH".to_owned()),
-            })?;
+    let mut command = Command::new(path);
+    command.args(&lang.ask).envs(lang.env.iter().filter(|(_, v)| !v.contains('{')));
+    let text = output_within(&mut command, DISCOVERY_LIMIT).map_err(|reason| Absence {
+        reason: format!("{}: {reason}", tilde(path)),
+        remedy: Some("repair or remove it, or take it off PATH".to_owned()),
+    })?;
     let line = text.lines().find_map(|l| Line::parse(l).ok().filter(|l| l.verb == "amdahl"));
-    let Some(line) = line else {
-        let reason = format!("{}: not a CPython: it answered {}", tilde(path), quote(text.trim()));
-        return Err(Absence { reason, remedy: None });
+    let version = match &line {
+        Some(line) => numbers(line.opt("version").unwrap_or("")),
+        None => numbers(text.lines().next().unwrap_or("")),
     };
-    let version: Vec<u32> =
-        line.opt("version").unwrap_or("").split('.').filter_map(|n| n.parse().ok()).collect();
-    let flag = |key| line.opt(key) == Some("1");
+    // What asks for a line of ours wants that line.
+    let wants_line = lang.ask.iter().any(|a| a.contains("amdahl impl="));
+    if version.is_empty() || wants_line && line.is_none() {
+        let what = format!("not a runtime of {}: it answered {}", lang.name, quote(text.trim()));
+        let reason = format!("{}: {what}", tilde(path));
+        return Err(Absence { reason, remedy: None });
+    }
+    let opt = |key: &str| line.as_ref().and_then(|l| l.opt(key));
+    let real = || std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut answer = Answer {
         path: path.to_owned(),
-        real: line.opt("path").map_or_else(|| path.to_owned(), PathBuf::from),
-        gil: flag("gil"),
-        free_threaded: flag("free_threaded"),
+        real: opt("path").map_or_else(real, PathBuf::from),
+        gil: opt("gil").map(|gil| gil == "1"),
+        free_threaded: opt("free_threaded") == Some("1"),
         unusable: None,
         version,
     };
-    if version_outside(lang, &answer.version) {
+    if let Some(supported) = unsupported(lang, &answer.version) {
         let numbers: Vec<String> = answer.version.iter().map(u32::to_string).collect();
-        let (o, n) = (lang.oldest, lang.newest);
-        answer.unusable = Some(Absence {
-            reason: format!(
-                "{} is {}; the worker supports {}.{} to {}.{}",
-                tilde(path),
-                numbers.join("."),
-                o[0],
-                o[1],
-                n[0],
-                n[1]
-            ),
-            remedy: None,
-        });
-    } else if line.opt("impl") != Some("cpython") {
-        let name = line.opt("impl").unwrap_or("?");
+        let reason =
+            format!("{} is {}; the worker supports {supported}", tilde(path), numbers.join("."));
+        answer.unusable = Some(Absence { reason, remedy: Some(lang.remedy.clone()) });
+    } else if let Some(name) = opt("impl").filter(|name| *name != "cpython") {
         let reason = format!("{} is {name}, not CPython", tilde(path));
         answer.unusable = Some(Absence { reason, remedy: None });
     }
     Ok(answer)
 }
 
-fn version_outside(lang: &Lang, version: &[u32]) -> bool {
-    match version {
-        [major, minor, ..] => [*major, *minor] < lang.oldest || [*major, *minor] > lang.newest,
-        _ => true,
+/// The first dotted number of a text: `openjdk 17.0.15 2025-04-15` is 17, 0, 15.
+fn numbers(text: &str) -> Vec<u32> {
+    let Some(begin) = text.find(|c: char| c.is_ascii_digit()) else { return Vec::new() };
+    let rest = &text[begin..];
+    let end = rest.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].split('.').map_while(|n| n.parse().ok()).collect()
+}
+
+/// Which versions the worker supports, if this is not one of them.
+fn unsupported(lang: &Lang, version: &[u32]) -> Option<String> {
+    let this = [*version.first()?, version.get(1).copied().unwrap_or(0)];
+    let (o, n) = (lang.oldest, lang.newest);
+    if this >= o && n.is_none_or(|n| this <= n) {
+        return None;
     }
+    Some(match n {
+        Some(n) => format!("{}.{} to {}.{}", o[0], o[1], n[0], n[1]),
+        None => format!("{}.{} and newer", o[0], o[1]),
+    })
 }
 
 /// Standard output of a command, or why there is none, within `limit`.
@@ -158,4 +167,33 @@ fn end_group(child: &mut std::process::Child) {
         let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
     }
     let _ = child.wait();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_dotted_number_is_the_version() {
+        for (text, version) in [
+            ("go version go1.26.8 linux/amd64", &[1, 26, 8][..]),
+            ("openjdk 17.0.15 2025-04-15", &[17, 0, 15]),
+            ("v20.20.2", &[20, 20, 2]),
+            ("12", &[12]),
+            ("openjdk 21-ea 2023", &[21]),
+            ("no number", &[]),
+        ] {
+            assert_eq!(numbers(text), version, "{text}");
+        }
+    }
+
+    #[test]
+    fn versions_outside_say_what_is_supported() {
+        let go = Lang { oldest: [1, 18], ..Lang::default() };
+        assert_eq!(unsupported(&go, &[1, 17, 3]).as_deref(), Some("1.18 and newer"));
+        assert_eq!(unsupported(&go, &[1, 26]), None);
+        let python = Lang { oldest: [3, 8], newest: Some([3, 14]), ..Lang::default() };
+        assert_eq!(unsupported(&python, &[3, 15, 0]).as_deref(), Some("3.8 to 3.14"));
+        assert_eq!(unsupported(&python, &[3, 14, 2]), None);
+    }
 }

@@ -1,73 +1,19 @@
 //! Finds runtimes, asks each what it is, and says hello to its worker: asked, never assumed.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use amdahl_schema::{Absence, AbsentModel, Runtime};
 
-use super::ask::{self, Answer};
+use super::ask;
+use super::build::Recipe;
+use super::candidates;
+use super::hello::Hello;
 use super::link::{HELLO_LIMIT, Launcher, LinkError, WorkerSpec};
 use super::places::{self, Lang};
-use super::wire::{Line, WireError};
+use super::wire::Line;
 use crate::Unable;
-
-/// The longest lead a worker may ask for.
-const LEAD_NS_MAX: u64 = 5_000_000_000;
-
-/// What a worker said of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hello {
-    /// Language.
-    pub lang: String,
-    /// Version of its runtime.
-    pub version: String,
-    /// Whether a global interpreter lock is on; absent where the language has none.
-    pub gil: Option<bool>,
-    /// The lock's switch interval.
-    pub switch_ns: Option<u64>,
-    /// How long before the start it wants to see `go`.
-    pub lead_ns: u64,
-    /// What times an operation.
-    pub timer: Option<String>,
-    /// Measured cost of it.
-    pub timer_cost_ps: Option<u64>,
-    /// Workloads it offers.
-    pub workloads: Vec<String>,
-    /// Mechanisms it offers.
-    pub mechanisms: Vec<String>,
-    /// Protocol features.
-    pub features: Vec<String>,
-    /// Everything it said, for the receipt.
-    pub pairs: Vec<(String, String)>,
-}
-
-impl Hello {
-    /// Reads the answer to `hello`.
-    pub fn parse(line: &Line) -> Result<Self, WireError> {
-        if line.num::<u32>("v")? != 1 {
-            return Err(line.wrong("protocol version 1 expected"));
-        }
-        let lead_ns = line.opt_num("lead_ns")?.unwrap_or(10_000_000);
-        if lead_ns > LEAD_NS_MAX {
-            return Err(line.wrong("`lead_ns` above 5 s"));
-        }
-        Ok(Self {
-            lang: line.req("lang")?.to_owned(),
-            version: line.req("runtime")?.to_owned(),
-            gil: line.opt_num::<u8>("gil")?.map(|g| g != 0),
-            switch_ns: line.opt_num("switch_ns")?,
-            lead_ns,
-            timer: line.opt("timer").map(str::to_owned),
-            timer_cost_ps: line.opt_num("timer_cost_ps")?,
-            workloads: line.list("workloads"),
-            mechanisms: line.list("mechanisms"),
-            features: line.list("features"),
-            pairs: line.pairs.clone(),
-        })
-    }
-}
 
 /// A runtime with a worker that answered.
 #[derive(Debug, Clone)]
@@ -85,11 +31,7 @@ pub struct Found {
 impl Found {
     /// Ids of its models.
     pub fn models(&self) -> impl Iterator<Item = String> + '_ {
-        let (base, label) = match self.runtime.id.split_once('@') {
-            Some((base, label)) => (base, format!("@{label}")),
-            None => (self.runtime.id.as_str(), String::new()),
-        };
-        self.hello.mechanisms.iter().map(move |m| format!("{base}/{m}{label}"))
+        self.hello.mechanisms.iter().map(|m| model_id(&self.runtime.id, m))
     }
 
     /// The mechanism of one of its models.
@@ -98,6 +40,14 @@ impl Found {
             .zip(&self.hello.mechanisms)
             .find(|(id, _)| id == model)
             .map(|(_, m)| m.as_str())
+    }
+}
+
+/// `runtime[+variant]/mechanism[@label]` of a runtime's id, which has the label at its end.
+fn model_id(runtime: &str, mechanism: &str) -> String {
+    match runtime.split_once('@') {
+        Some((base, label)) => format!("{base}/{mechanism}@{label}"),
+        None => format!("{runtime}/{mechanism}"),
     }
 }
 
@@ -131,8 +81,12 @@ pub fn discover(
     own: &[String],
     runtimes: &[String],
 ) -> Result<Discovery, Unable> {
+    let langs = places::langs();
+    let named = named_runtimes(runtimes, &langs)?;
     let mut candidates = vec![rust_candidate()];
-    candidates.extend(python_candidates(runtimes)?);
+    for lang in &langs {
+        candidates.extend(candidates::of(lang, &named)?);
+    }
     for candidate in own_candidates(own)? {
         if candidates.iter().any(|c| c.id == candidate.id) {
             let text = format!("--worker {}=…: the name is taken, choose another", candidate.id);
@@ -143,137 +97,110 @@ pub fn discover(
     let mut discovery = Discovery::default();
     for (candidate, greeted) in greet_all(launcher, candidates) {
         match greeted {
-            Ok(found) => discovery.found.push(found),
+            Ok(found) => {
+                discovery.absent.extend(mechanisms_absent(&found));
+                discovery.found.push(found);
+            }
             Err(why) => discovery.absent.push(AbsentModel { model: candidate, why }),
         }
     }
-    let lang = |id: &str| id.starts_with("python");
-    if !discovery.found.iter().any(|f| lang(&f.runtime.id))
-        && !discovery.absent.iter().any(|a| lang(&a.model) && a.model.ends_with("/threads"))
-    {
-        let why = Absence {
-            reason: "no CPython found on PATH, in pyenv, in uv or in .tools/".to_owned(),
-            remedy: Some(places::lang("python").remedy),
-        };
-        discovery.absent.push(AbsentModel { model: "python/threads".to_owned(), why });
+    for lang in &langs {
+        discovery.absent.extend(rows_without_runtime(lang, &discovery));
     }
     Ok(discovery)
 }
 
-/// Something that may become a [`Found`], or is known not to.
-struct Candidate {
-    id: String,
-    rest: Result<(Runtime, WorkerSpec), Absence>,
-}
-
-fn rust_candidate() -> Candidate {
-    let lang = places::lang("rust");
-    let name = lang.binary.clone().expect("workers.toml names the Rust worker's binary");
-    let rest = places::sibling(&name).ok_or_else(|| Absence {
-        reason: format!("{name} is not beside amdahl"),
-        remedy: Some(lang.remedy),
-    });
-    let rest = rest.map(|path| {
-        let runtime = receipt("rust", "rust", &path);
-        (runtime, WorkerSpec { argv: vec![path.into()], env: Vec::new(), env_pad_bytes: 0 })
-    });
-    Candidate { id: "rust".to_owned(), rest }
-}
-
-fn python_candidates(runtimes: &[String]) -> Result<Vec<Candidate>, Unable> {
-    let lang = places::lang("python");
-    let source = places::unpack("python/worker.py", include_str!("../../workers/python/worker.py"));
-    let mut paths: Vec<(PathBuf, bool)> = Vec::new();
-    for text in runtimes {
+/// `--runtime LANG=PATH`, each with its language.
+fn named_runtimes(runtimes: &[String], langs: &[Lang]) -> Result<Vec<(String, PathBuf)>, Unable> {
+    let one = |text: &String| {
         let (name, path) = key_value("--runtime", text)?;
-        if name != "python" {
-            return Err(Unable(format!("--runtime {text}: no runtime {name}; there is: python")));
+        if !langs.iter().any(|l| l.name == name) {
+            let known: Vec<&str> = langs.iter().map(|l| l.name.as_str()).collect();
+            let known = known.join(", ");
+            return Err(Unable(format!("--runtime {text}: no runtime {name}; there are {known}")));
         }
-        paths.push((PathBuf::from(path), true));
-    }
-    paths.extend(places::search(&lang).into_iter().map(|p| (p, false)));
-    let answers = ask::ask_all(&lang, &paths);
-    let mut seen: Vec<PathBuf> = Vec::new();
-    let mut asked: Vec<Answer> = Vec::new();
-    for ((path, named), answer) in paths.into_iter().zip(answers) {
-        match answer {
-            Err(why) if named => {
-                return Err(Unable(format!("--runtime python={}: {}", path.display(), why.reason)));
-            }
-            Err(why) => {
-                log_stub(&mut asked, &path, why);
-            }
-            Ok(answer) => {
-                // One named is measured as named: a virtual environment's python is a link to another.
-                let known = |p: &PathBuf| seen.iter().any(|s| s == p);
-                if named && !known(&path) || !named && !known(&answer.real) {
-                    seen.extend([path, answer.real.clone()]);
-                    asked.push(answer);
-                }
-            }
-        }
-    }
-    Ok(name_pythons(asked, &lang, &source))
-}
-
-/// A python that can't even answer keeps a row under its path.
-fn log_stub(asked: &mut Vec<Answer>, path: &Path, why: Absence) {
-    asked.push(Answer {
-        path: path.to_owned(),
-        real: path.to_owned(),
-        unusable: Some(why),
-        ..Answer::default()
-    });
-}
-
-/// Gives ids: newest first, `t` for free-threaded builds, a label from the second of a version on.
-fn name_pythons(
-    asked: Vec<Answer>,
-    lang: &Lang,
-    source: &Result<PathBuf, Absence>,
-) -> Vec<Candidate> {
-    let mut named: Vec<(Answer, String)> = Vec::new();
-    let mut taken: Vec<String> = Vec::new();
-    for answer in asked {
-        let base = if answer.version.is_empty() {
-            format!("python({})", places::tilde(&answer.path))
-        } else {
-            let suffix = if answer.free_threaded { "t" } else { "" };
-            format!("python{}.{}{suffix}", answer.version[0], answer.version[1])
-        };
-        let mut id = base.clone();
-        let mut n = 2;
-        while taken.contains(&id) {
-            let place = places::label(&answer.path);
-            id = if n == 2 { format!("{base}@{place}") } else { format!("{base}@{place}{n}") };
-            n += 1;
-        }
-        taken.push(id.clone());
-        named.push((answer, id));
-    }
-    named.sort_by(|(a, _), (b, _)| b.version.cmp(&a.version));
-    named.into_iter().map(|(answer, id)| python_candidate(answer, id, lang, source)).collect()
-}
-
-fn python_candidate(
-    answer: Answer,
-    id: String,
-    lang: &Lang,
-    source: &Result<PathBuf, Absence>,
-) -> Candidate {
-    let rest = match (&answer.unusable, source) {
-        (Some(why), _) => Err(why.clone()),
-        (None, Err(why)) => Err(why.clone()),
-        (None, Ok(source)) => {
-            let mut runtime = receipt(&id, "python", &answer.real);
-            runtime.gil = Some(answer.gil);
-            let mut argv: Vec<OsString> = vec![answer.path.clone().into()];
-            argv.extend(lang.run_args.iter().map(Into::into));
-            argv.push(source.into());
-            Ok((runtime, WorkerSpec { argv, env: Vec::new(), env_pad_bytes: 0 }))
-        }
+        Ok((name.to_owned(), PathBuf::from(path)))
     };
-    Candidate { id, rest }
+    runtimes.iter().map(one).collect()
+}
+
+/// Rows of the table of models that no runtime found here fills: `python3.13t/threads` is filled by any
+/// free-threaded CPython, `java/virtual` by any Java that offers it.
+fn rows_without_runtime(lang: &Lang, discovery: &Discovery) -> Vec<AbsentModel> {
+    let mine = |id: &str| {
+        id.strip_prefix(&lang.name).is_some_and(|rest| !rest.starts_with(char::is_alphabetic))
+    };
+    let any = discovery.found.iter().any(|f| mine(&f.runtime.id));
+    let known = |model: &str| {
+        let (runtime, mechanism) = model.split_once('/').unwrap_or((model, ""));
+        let free_threaded = runtime.ends_with('t') && runtime.contains('.');
+        let fills = |id: &str| {
+            let (r, m) = id.split_once('/').unwrap_or((id, ""));
+            let base = r.split(['+', '@']).next().unwrap_or(r);
+            mine(r)
+                && m.split('@').next() == Some(mechanism)
+                && (!free_threaded || base.ends_with('t') || base.ends_with(')'))
+        };
+        discovery.models().iter().any(|id| fills(id))
+            || discovery.absent.iter().any(|a| fills(&a.model))
+    };
+    let why = |model: &String| {
+        let free_threaded = model.contains("t/") && model.contains('.');
+        let reason = match (any, free_threaded) {
+            (_, true) => "no free-threaded CPython found".to_owned(),
+            (true, _) => "no runtime found here offers it".to_owned(),
+            (false, _) => {
+                format!("no runtime of {} found on PATH or in its usual places", lang.name)
+            }
+        };
+        let why = Absence { reason, remedy: Some(lang.remedy.clone()) };
+        AbsentModel { model: model.clone(), why }
+    };
+    lang.models.iter().filter(|m| !known(m)).map(why).collect()
+}
+
+/// Mechanisms that a worker says its runtime lacks: `absent.virtual=reason`.
+fn mechanisms_absent(found: &Found) -> Vec<AbsentModel> {
+    let one = |(key, reason): &(String, String)| {
+        let mechanism = key.strip_prefix("absent.")?;
+        let why = Absence { reason: reason.clone(), remedy: None };
+        Some(AbsentModel { model: model_id(&found.runtime.id, mechanism), why })
+    };
+    found.hello.pairs.iter().filter_map(one).collect()
+}
+
+/// Something that may become a [`Found`], or is known not to.
+pub(super) struct Candidate {
+    /// Runtime id.
+    pub(super) id: String,
+    /// Mechanism for the row it keeps if it can't be used.
+    pub(super) row: String,
+    /// Receipt as far as known.
+    pub(super) runtime: Runtime,
+    /// How to get its worker.
+    pub(super) worker: Result<Worker, Absence>,
+    /// Mechanisms that are measured; empty is all.
+    pub(super) only: Vec<String>,
+}
+
+/// A worker to be started, or to be made first.
+pub(super) enum Worker {
+    Ready(WorkerSpec),
+    ToMake(Box<Recipe>),
+}
+
+/// The Rust worker is this program under another name.
+fn rust_candidate() -> Candidate {
+    let path = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("amdahl"));
+    let argv = vec![path.clone().into(), "worker".into()];
+    let spec = WorkerSpec { argv, env: Vec::new(), env_pad_bytes: 0 };
+    Candidate {
+        id: "rust".to_owned(),
+        row: "threads".to_owned(),
+        runtime: receipt("rust", "rust", &path),
+        worker: Ok(Worker::Ready(spec)),
+        only: Vec::new(),
+    }
 }
 
 fn own_candidates(own: &[String]) -> Result<Vec<Candidate>, Unable> {
@@ -291,7 +218,13 @@ fn own_candidates(own: &[String]) -> Result<Vec<Candidate>, Unable> {
             let runtime = receipt(name, "own", &places::on_path(&words[0]));
             let argv = words.into_iter().map(Into::into).collect();
             let spec = WorkerSpec { argv, env: Vec::new(), env_pad_bytes: 0 };
-            Ok(Candidate { id: name.to_owned(), rest: Ok((runtime, spec)) })
+            Ok(Candidate {
+                id: name.to_owned(),
+                row: "threads".to_owned(),
+                runtime,
+                worker: Ok(Worker::Ready(spec)),
+                only: Vec::new(),
+            })
         })
         .collect()
 }
@@ -302,7 +235,7 @@ fn key_value<'a>(flag: &str, text: &'a str) -> Result<(&'a str, &'a str), Unable
         .ok_or_else(|| Unable(format!("{flag} {text}: NAME=VALUE expected")))
 }
 
-fn receipt(id: &str, lang: &str, path: &Path) -> Runtime {
+pub(super) fn receipt(id: &str, lang: &str, path: &Path) -> Runtime {
     Runtime {
         id: id.to_owned(),
         lang: lang.to_owned(),
@@ -314,17 +247,18 @@ fn receipt(id: &str, lang: &str, path: &Path) -> Runtime {
     }
 }
 
-/// Says hello to every candidate's worker, two at a time, in order.
+/// Makes every candidate's worker and says hello to it, two at a time, in order.
 fn greet_all(
     launcher: &(dyn Launcher + Sync),
     candidates: Vec<Candidate>,
 ) -> Vec<(String, Result<Found, Absence>)> {
     ask::two_at_a_time(candidates, |c| {
-        let greeted = match c.rest {
-            Err(why) => Err(why),
-            Ok((runtime, spec)) => greet(launcher, runtime, spec),
-        };
-        (format!("{}/threads", c.id), greeted)
+        let row = model_id(&c.id, &c.row);
+        let made = c.worker.and_then(|worker| match worker {
+            Worker::Ready(spec) => Ok(spec),
+            Worker::ToMake(recipe) => recipe.make(),
+        });
+        (row, made.and_then(|spec| greet(launcher, c.runtime, spec, &c.only)))
     })
 }
 
@@ -332,13 +266,16 @@ fn greet(
     launcher: &(dyn Launcher + Sync),
     mut runtime: Runtime,
     spec: WorkerSpec,
+    only: &[String],
 ) -> Result<Found, Absence> {
     let begin = Instant::now();
-    let hello = hello_once(launcher, &spec).map_err(|e| Absence {
+    let mut hello = hello_once(launcher, &spec).map_err(|e| Absence {
         reason: e.to_string(),
         remedy: Some(format!("run it by hand and type `hello v=1`: {}", command_text(&spec))),
     })?;
     let hello_ns = begin.elapsed().as_nanos() as u64;
+    lock_as_named(&runtime, &hello)?;
+    hello.mechanisms.retain(|m| only.is_empty() || only.contains(m));
     runtime.version.clone_from(&hello.version);
     runtime.gil = hello.gil.or(runtime.gil);
     if runtime.lang == "own" {
@@ -348,6 +285,26 @@ fn greet(
     let rest = hello.pairs.iter().filter(|(k, _)| !known.contains(&k.as_str()));
     runtime.details = rest.cloned().collect();
     Ok(Found { runtime, spec, hello, hello_ns })
+}
+
+/// A free-threaded build must run without its lock, its `+gil` twin with it: asked after all imports.
+fn lock_as_named(runtime: &Runtime, hello: &Hello) -> Result<(), Absence> {
+    let base = runtime.id.split('@').next().unwrap_or("");
+    let (build, variant) = base.split_once('+').unwrap_or((base, ""));
+    if runtime.lang != "python" || !build.ends_with('t') || hello.gil == Some(variant == "gil") {
+        return Ok(());
+    }
+    let by = hello.pairs.iter().find(|(k, _)| k == "gil_reenabled_by").map(|(_, module)| module);
+    let reason = match (hello.gil, by) {
+        (Some(true), Some(module)) => {
+            format!("importing {module} turned the lock on, although this build can do without")
+        }
+        (Some(true), None) => {
+            "the lock is on, although this build can do without: PYTHON_GIL or -X gil is set".into()
+        }
+        _ => "the lock is off, although PYTHON_GIL=1 was given".to_owned(),
+    };
+    Err(Absence { reason, remedy: Some("unset PYTHON_GIL".to_owned()) })
 }
 
 fn hello_once(launcher: &(dyn Launcher + Sync), spec: &WorkerSpec) -> Result<Hello, LinkError> {

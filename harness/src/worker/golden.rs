@@ -12,6 +12,13 @@ pub enum Golden {
     Ones,
     /// Operation i adds `period[i mod period.len()]`.
     Periodic(Vec<u64>),
+    /// Operation i follows a table of `lines` for `steps` loads and adds where it ends.
+    Chase {
+        /// A power of two.
+        lines: u64,
+        /// Loads an operation.
+        steps: u64,
+    },
 }
 
 impl Golden {
@@ -19,7 +26,8 @@ impl Golden {
     pub fn of(workload: &str, params: &BTreeMap<String, String>) -> Option<Self> {
         match workload {
             "noop" | "sleep" => Some(Self::Ones),
-            "cpu" => {
+            "mem" => mem(params),
+            "cpu" | "serial" => {
                 let steps = params.get("steps")?.parse().ok()?;
                 Some(Self::Periodic((0..64).map(|i| minstd(1 + i, steps)).collect()))
             }
@@ -38,7 +46,62 @@ impl Golden {
                 let rest: u64 = (from..from + ops % n).map(|i| results[(i % n) as usize]).sum();
                 (ops / n % M * period + rest) % M
             }
+            Self::Chase { lines, steps } => {
+                let (jump, mask) = (Affine::NEXT.repeated(*steps), lines - 1);
+                let mut k = jump.repeated(from).of(0) & mask;
+                (0..ops).fold(0, |sum, _| {
+                    k = jump.of(k) & mask;
+                    (sum + k) % M
+                })
+            }
         }
+    }
+}
+
+fn mem(params: &BTreeMap<String, String>) -> Option<Golden> {
+    let number = |key: &str| params.get(key)?.parse::<u64>().ok().filter(|n| *n > 0);
+    let bytes = number("bytes")?;
+    if params.get("kind")? == "chase" {
+        let lines = (bytes / 64).checked_ilog2().map(|log| 1 << log)?;
+        return Some(Golden::Chase { lines, steps: number("steps")? });
+    }
+    let elements = number("chunk")? / 8;
+    let chunks = (bytes / 8).checked_div(elements)?;
+    // An arithmetic series: elements c n to (c + 1) n - 1.
+    let sum = |c: u64| {
+        let (first, last) = (u128::from(c * elements), u128::from((c + 1) * elements - 1));
+        ((first + last) * u128::from(elements) / 2 % u128::from(M)) as u64
+    };
+    (1..=1 << 20).contains(&chunks).then(|| Golden::Periodic((0..chunks).map(sum).collect()))
+}
+
+/// k -> a k + c modulo 2^64, and so modulo every power of two.
+#[derive(Debug, Clone, Copy)]
+struct Affine {
+    a: u64,
+    c: u64,
+}
+
+impl Affine {
+    /// One load of the chase.
+    const NEXT: Self = Self { a: 1_103_515_245, c: 12_345 };
+
+    fn of(self, k: u64) -> u64 {
+        self.a.wrapping_mul(k).wrapping_add(self.c)
+    }
+
+    /// `self` done n times, by squaring.
+    fn repeated(self, n: u64) -> Self {
+        let then = |f: Self, g: Self| Self { a: g.a.wrapping_mul(f.a), c: g.of(f.c) };
+        let (mut power, mut base, mut left) = (Self { a: 1, c: 0 }, self, n);
+        while left > 0 {
+            if left & 1 == 1 {
+                power = then(power, base);
+            }
+            base = then(base, base);
+            left >>= 1;
+        }
+        power
     }
 }
 
@@ -68,7 +131,37 @@ mod tests {
         assert_eq!(minstd(1, 10_000), 399_268_537);
     }
 
+    fn params(pairs: &[(&str, u64)], kind: &str) -> BTreeMap<String, String> {
+        let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), v.to_string()));
+        pairs.chain([("kind".to_owned(), kind.to_owned())]).collect()
+    }
+
+    #[test]
+    fn the_chase_visits_every_line_once() {
+        let of = params(&[("bytes", 64 * 100), ("steps", 1)], "chase");
+        let golden = Golden::of("mem", &of).unwrap();
+        let visited: std::collections::BTreeSet<u64> =
+            (0..64).map(|i| golden.check(i, 1)).collect();
+        assert_eq!(visited.len(), 64, "100 lines are rounded down to 64");
+    }
+
+    #[test]
+    fn a_stream_adds_its_elements() {
+        let of = params(&[("bytes", 8 * 12), ("chunk", 8 * 4)], "stream");
+        let golden = Golden::of("mem", &of).unwrap();
+        assert_eq!([0, 1, 2, 3].map(|i| golden.check(i, 1)), [6, 22, 38, 6]);
+        assert!(Golden::of("mem", &params(&[("bytes", 8)], "stream")).is_none());
+    }
+
     proptest! {
+        #[test]
+        fn the_chase_s_stretches_add_up(from in 0u64..1000, a in 0u64..300, b in 0u64..300, steps in 1u64..500) {
+            let g = Golden::of("mem", &params(&[("bytes", 1 << 16), ("steps", steps)], "chase")).unwrap();
+            let k = (0..(from + 1) * steps).fold(0u64, |k, _| (1_103_515_245 * k + 12_345) % 1024);
+            prop_assert_eq!(g.check(from, 1), k);
+            prop_assert_eq!((g.check(from, a) + g.check(from + a, b)) % M, g.check(from, a + b));
+        }
+
         #[test]
         fn stretches_add_up(from in 0u64..1000, a in 0u64..1000, b in 0u64..1000, steps in 1u64..500) {
             let params = BTreeMap::from([("steps".to_owned(), steps.to_string())]);

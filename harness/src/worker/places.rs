@@ -7,12 +7,13 @@ use amdahl_schema::Absence;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// A language of workers.toml.
+/// A language of workers.toml, which says what each key means.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lang {
-    /// Program beside `amdahl`.
-    pub binary: Option<String>,
+    /// Its name, the key of the table.
+    #[serde(skip)]
+    pub name: String,
     /// File names on PATH.
     pub names: Vec<String>,
     /// Further places.
@@ -21,25 +22,58 @@ pub struct Lang {
     pub skip_dirs: Vec<String>,
     /// Endings of names that are left out.
     pub skip_suffixes: Vec<String>,
-    /// Flag for a one-line program.
-    pub ask_args: Vec<String>,
-    /// The program.
-    pub ask: String,
-    /// Arguments before the worker's file.
-    pub run_args: Vec<String>,
+    /// Arguments that make it say its version.
+    pub ask: Vec<String>,
+    /// Name in model ids.
+    pub id: String,
+    /// Only the first one found is used.
+    pub first_only: bool,
     /// Oldest version, major and minor.
     pub oldest: [u32; 2],
-    /// Newest.
-    pub newest: [u32; 2],
+    /// Newest; absent is any.
+    pub newest: Option<[u32; 2]>,
+    /// The worker's files.
+    pub files: Vec<String>,
+    /// Programs the build needs besides.
+    pub tools: Vec<String>,
+    /// Makes the worker.
+    pub build: Vec<String>,
+    /// Starts it.
+    pub run: Vec<String>,
+    /// Environment of both.
+    pub env: BTreeMap<String, String>,
+    /// The same runtime under another name.
+    pub variants: Vec<Variant>,
+    /// Rows that stay with the reason if none is found.
+    pub models: Vec<String>,
     /// What to do when nothing is found.
     pub remedy: String,
 }
 
-/// An entry of workers.toml, which is part of the program.
-pub fn lang(name: &str) -> Lang {
-    let all: BTreeMap<String, Lang> = toml::from_str(include_str!("../../workers/workers.toml"))
-        .expect("workers.toml is checked by a test");
-    all.get(name).cloned().expect("workers.toml has every built-in language")
+/// The same runtime with another environment.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Variant {
+    /// After the `+` in model ids.
+    pub name: String,
+    /// Only of a build without a global lock.
+    pub free_threaded: bool,
+    /// Added to the environment.
+    pub env: BTreeMap<String, String>,
+    /// Mechanisms that are measured; empty is all.
+    pub only: Vec<String>,
+}
+
+/// The order of the table of models.
+const ORDER: [&str; 5] = ["cpp", "go", "java", "node", "python"];
+
+/// The languages of workers.toml, which is part of the program, in the order of the table of models.
+pub fn langs() -> Vec<Lang> {
+    let mut all: BTreeMap<String, Lang> =
+        toml::from_str(include_str!("../../workers/workers.toml"))
+            .expect("workers.toml is checked by a test");
+    let named = |name: &str| Some(Lang { name: name.to_owned(), ..all.remove(name)? });
+    ORDER.into_iter().filter_map(named).collect()
 }
 
 /// All files that may be runtimes of a language: PATH first, then the globs, each path once.
@@ -116,12 +150,6 @@ pub fn glob_match(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// A program beside the running one, or one directory up (tests run from `deps`).
-pub fn sibling(name: &str) -> Option<PathBuf> {
-    let exe = std::env::current_exe().ok()?;
-    exe.ancestors().skip(1).take(2).map(|d| d.join(name)).find(|p| p.is_file())
-}
-
 /// A program as the shell would find it; the name itself where it would not.
 pub fn on_path(program: &str) -> PathBuf {
     let direct = PathBuf::from(program);
@@ -132,29 +160,49 @@ pub fn on_path(program: &str) -> PathBuf {
     std::env::split_paths(&path).map(|d| d.join(program)).find(|p| p.is_file()).unwrap_or(direct)
 }
 
-/// Writes a worker's source where runtimes can read it: the user's cache, else the temporary
-/// directory; keyed by its content, so that versions stand side by side.
-pub fn unpack(name: &str, source: &str) -> Result<PathBuf, Absence> {
-    let key = hex(&Sha256::digest(source.as_bytes()))[..12].to_owned();
+/// Where this user's workers are kept, best place first: the cache, else the temporary directory.
+pub fn caches() -> Vec<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|p| p.is_absolute())
         .or_else(|| home().map(|h| h.join(".cache")));
     let temporary =
         std::env::temp_dir().join(format!("amdahl-{}", rustix::process::getuid().as_raw()));
+    cache.into_iter().map(|c| c.join("amdahl")).chain([temporary]).collect()
+}
+
+/// Writes a worker's files below one of `caches`, keyed by their content, so that versions stand side by side;
+/// the cache that took them, and their folder in it.
+pub fn unpack(
+    caches: &[PathBuf],
+    lang: &str,
+    files: &[(&str, &str)],
+) -> Result<(PathBuf, PathBuf), Absence> {
+    let key = key(files.iter().flat_map(|(name, text)| [*name, *text]));
     let mut last = None;
-    for base in cache.into_iter().map(|c| c.join("amdahl")).chain([temporary]) {
-        let path = base.join("workers").join(&key).join(name);
-        match place(&path, source) {
-            Ok(()) => return Ok(path),
-            Err(e) => last = Some((path, e)),
+    for cache in caches {
+        let dir = cache.join("workers").join(&key).join(lang);
+        let placed = files.iter().try_for_each(|(name, text)| place(&dir.join(name), text));
+        match placed {
+            Ok(()) => return Ok((cache.clone(), dir)),
+            Err(e) => last = Some((dir, e)),
         }
     }
-    let (path, e) = last.expect("at least one place was tried");
+    let (dir, e) = last.expect("at least one place was tried");
     Err(Absence {
-        reason: format!("the worker can't be unpacked: {}: {e}", tilde(&path)),
+        reason: format!("the worker can't be unpacked: {}: {e}", tilde(&dir)),
         remedy: Some("set XDG_CACHE_HOME or TMPDIR to a directory you can write".to_owned()),
     })
+}
+
+/// Twelve hex digits that stand for these texts.
+pub fn key<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hasher = Sha256::new();
+    for text in texts {
+        hasher.update((text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hex(&hasher.finalize())[..12].to_owned()
 }
 
 fn place(path: &Path, source: &str) -> std::io::Result<()> {
@@ -213,9 +261,16 @@ mod tests {
 
     #[test]
     fn workers_toml_is_whole() {
-        assert!(lang("rust").binary.is_some());
-        let python = lang("python");
-        assert!(python.ask.contains("amdahl impl=") && python.oldest < python.newest);
+        let langs = langs();
+        let names: Vec<&str> = langs.iter().map(|l| l.name.as_str()).collect();
+        assert_eq!(names, ORDER);
+        let text = include_str!("../../workers/workers.toml");
+        assert_eq!(text.lines().filter(|l| l.starts_with('[')).count(), ORDER.len());
+        for lang in langs {
+            assert!(!lang.ask.is_empty() && !lang.run.is_empty() && !lang.files.is_empty());
+            assert!(!lang.models.is_empty() && !lang.remedy.is_empty(), "{}", lang.name);
+            assert!(lang.newest.is_none_or(|newest| lang.oldest < newest));
+        }
     }
 
     #[test]
@@ -245,10 +300,18 @@ mod tests {
     }
 
     #[test]
-    fn unpacking_twice_gives_one_file_with_the_content() {
-        let a = unpack("python/t.py", "x = 1\n").unwrap();
-        assert_eq!(a, unpack("python/t.py", "x = 1\n").unwrap());
-        assert_eq!(std::fs::read_to_string(&a).unwrap(), "x = 1\n");
-        assert_ne!(a, unpack("python/t.py", "x = 2\n").unwrap());
+    fn unpacking_twice_gives_one_folder_with_the_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let unreachable = dir.path().join("file");
+        std::fs::write(&unreachable, "").unwrap();
+        let caches = [unreachable.join("x"), dir.path().join("cache")];
+        let unpack = |text| unpack(&caches, "python", &[("t.py", text), ("u.py", "")]);
+        let (cache, a) = unpack("x = 1\n").unwrap();
+        assert_eq!(cache, caches[1]);
+        assert_eq!(a, unpack("x = 1\n").unwrap().1);
+        assert_eq!(std::fs::read_to_string(a.join("t.py")).unwrap(), "x = 1\n");
+        assert_ne!(a, unpack("x = 2\n").unwrap().1);
+        let why = super::unpack(&caches[..1], "python", &[("t.py", "")]).unwrap_err();
+        assert!(why.remedy.unwrap().contains("XDG_CACHE_HOME"), "{}", why.reason);
     }
 }

@@ -149,10 +149,10 @@ pub struct Judgement {
 pub fn judge(observations: &[Observation], missing: &[Missing], machine: &Machine) -> Judgement {
     let mut judgement = Judgement::default();
     for series in by_model_and_workload(observations, missing) {
-        if UNJUDGED.contains(&series.workload) {
+        if UNJUDGED.contains(&first_word(series.workload)) {
             continue;
         }
-        if IO_BOUND.contains(&series.workload) {
+        if IO_BOUND.contains(&first_word(series.workload)) {
             judgement.io_overlap.extend(io_overlap::rows(&series));
         } else {
             judgement.parallelism.extend(parallelism::rows(&series, machine));
@@ -170,6 +170,11 @@ pub fn karp_flatt(speedup: f64, n: u32) -> f64 {
         return f64::NAN;
     }
     (f64::from(n) / speedup - 1.0) / (f64::from(n) - 1.0)
+}
+
+/// A workload may be followed by its parameters: `sleep sleep_ns=50000`.
+fn first_word(workload: &str) -> &str {
+    workload.split(' ').next().unwrap_or(workload)
 }
 
 /// Groups by model in order of first appearance (observations first), then workload by name.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use amdahl::trial::{Limits, Stage};
-use amdahl::worker::discover::{Found, Hello};
+use amdahl::worker::discover::Found;
+use amdahl::worker::hello::Hello;
 use amdahl::worker::link::WorkerSpec;
 use amdahl::worker::process::ProcessLauncher;
 use amdahl_schema::{Arm, Pass, Placement, PlannedBlock, PlannedTrial, Runtime, Status, Trial};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use amdahl::answer::Evidence;
 use amdahl::plan::SplitMix;
 use amdahl::trial::{Limits, Stage};
-use amdahl::worker::discover::{Found, Hello};
+use amdahl::worker::discover::Found;
+use amdahl::worker::hello::Hello;
 use amdahl::worker::link::WorkerSpec;
 use amdahl_schema::{Arm, Pass, Placement, PlannedBlock, PlannedTrial, Runtime, Status, Trial};
 use amdahl_stats::{ParallelismRow, Verdict};
@@ -88,7 +89,7 @@ pub(crate) fn measure(
 
 /// Judges them on a machine with `n` CPUs.
 pub(crate) fn row(n: u32, trials: &[Trial]) -> ParallelismRow {
-    let judgement = Evidence::of(trials).judge(n, None);
+    let judgement = Evidence::of(BTreeMap::new(), trials).judge(n, None);
     judgement.parallelism.into_iter().find(|r| r.decisive).expect("one row is decisive")
 }
 
@@ -227,7 +228,8 @@ fn workers_that_never_meet_are_invalid() {
 
 #[test]
 fn what_an_external_cause_spoiled_is_replaced_and_what_the_worker_failed_is_not() {
-    let spoiled = |trials: &[Trial]| Evidence::of(trials).spoiled("fake/all", "cpu", 5, 2);
+    let spoiled =
+        |trials: &[Trial]| Evidence::of(BTreeMap::new(), trials).spoiled("fake/all", "cpu", 5, 2);
     let mut trials = measure(2, true, |_, _, _| HONEST);
     assert!(!spoiled(&trials));
     // Another program took half a CPU through one of the blocks.

@@ -54,7 +54,12 @@ fn killed_at_random_moments_a_run_loads_and_nothing_lives_on() {
             _ => run.args(["--models", "daemon/*", "--worker", DAEMON]),
         };
         let mut run = run.spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(300 + rng.below(2200)));
+        // Mostly while it measures, now and then while it looks for runtimes.
+        let patience = Instant::now() + Duration::from_secs(if round % 5 == 4 { 0 } else { 30 });
+        while the_run(dir.path()).is_none() && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(rng.below(1500)));
         run.kill().unwrap();
         run.wait().unwrap();
         let deadline = Instant::now() + Duration::from_secs(2);

@@ -7,4 +7,5 @@ mod cli;
 mod example;
 mod fake;
 mod kill;
+mod runtimes;
 mod tidy;

@@ -84,16 +84,18 @@ impl Bench for Live<'_> {
             !b.spare
                 && b.model == spare.model
                 && b.workload == spare.workload
+                && b.params == spare.params
                 && b.trials[0].pass == Pass::Throughput
                 && counts(b) == counts(spare)
         };
         let planned = self.plan.blocks.iter().filter(same).count() as u32;
         let (evidence, cpus) = (&self.evidence, self.cpus);
-        let open = || evidence.open(&spare.model, &spare.workload, cpus);
-        let key = (spare.model.clone(), spare.workload.clone());
+        let workload = evidence.workload(&spare.workload, spare.trials[0].seq);
+        let open = || evidence.open(&spare.model, &workload, cpus);
+        let key = (spare.model.clone(), workload.clone());
         // One look, then all or nothing: who looks after each block stops when chance is on one side.
         let more = *self.open.entry(key).or_insert_with(open);
-        more || evidence.spoiled(&spare.model, &spare.workload, planned, cpus)
+        more || evidence.spoiled(&spare.model, &workload, planned, cpus)
     }
 
     fn progress(&mut self, done: usize, _of: usize, left: Duration) {

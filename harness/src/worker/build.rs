@@ -1,0 +1,187 @@
+//! Makes a worker ready to start: unpacks its files and, where the language is compiled, builds it once.
+//!
+//! What was built lies in the user's cache, keyed by the files, the command and the runtime's version.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use amdahl_schema::Absence;
+
+use super::ask::output_within;
+use super::link::WorkerSpec;
+use super::places::{self, Lang, tilde};
+use super::sources;
+
+/// Longest build; Go compiles its standard library the first time.
+const BUILD_LIMIT: Duration = Duration::from_secs(240);
+
+/// One build at a time: two variants of a runtime share a worker.
+static BUILDING: Mutex<()> = Mutex::new(());
+
+/// A runtime for which a worker is wanted.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// Language.
+    pub lang: Lang,
+    /// The runtime's program.
+    pub runtime: PathBuf,
+    /// Its version.
+    pub version: Vec<u32>,
+    /// Added to the environment of the worker.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Recipe {
+    /// How to start its worker, after building it if need be.
+    pub fn make(&self) -> Result<WorkerSpec, Absence> {
+        self.make_in(&places::caches())
+    }
+
+    fn make_in(&self, caches: &[PathBuf]) -> Result<WorkerSpec, Absence> {
+        let lang = &self.lang;
+        let (cache, src) = places::unpack(caches, &lang.name, &sources::files(&lang.name))?;
+        let mut names = BTreeMap::from([
+            ("runtime", self.runtime.clone()),
+            ("cache", cache.clone()),
+            ("src", src.clone()),
+        ]);
+        if !lang.build.is_empty() {
+            for tool in &lang.tools {
+                names.insert(tool, self.tool(tool)?);
+            }
+            let out = self.built(&cache, &src, &mut names)?;
+            names.insert("out", out);
+        }
+        let env = lang.env.iter().chain(&self.env);
+        let env = env.map(|(k, v)| (k.clone(), fill(v, &names).to_string_lossy().into_owned()));
+        let argv = lang.run.iter().map(|word| fill(word, &names)).collect();
+        Ok(WorkerSpec { argv, env: env.collect(), env_pad_bytes: 0 })
+    }
+
+    /// The folder of the built worker.
+    fn built<'a>(
+        &'a self,
+        cache: &Path,
+        src: &Path,
+        names: &mut BTreeMap<&'a str, PathBuf>,
+    ) -> Result<PathBuf, Absence> {
+        let lang = &self.lang;
+        let numbers: Vec<String> = self.version.iter().map(u32::to_string).collect();
+        let folder = src.display().to_string();
+        let words = lang.build.iter().map(String::as_str);
+        let key = places::key(words.chain([folder.as_str(), &numbers.join(".")]));
+        let built = cache.join("built").join(format!("{}-{key}", lang.name));
+        let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if built.is_dir() {
+            return Ok(built);
+        }
+        let remedy = format!("see what it says; `{}`", lang.remedy);
+        let failed = |reason: String| Absence {
+            reason: format!("its worker can't be built: {reason}"),
+            remedy: Some(remedy.clone()),
+        };
+        eprintln!("amdahl: building the worker for {} {} (once)", lang.name, numbers.join("."));
+        let parent = cache.join("built");
+        let text = |e: std::io::Error| failed(format!("{}: {e}", tilde(&parent)));
+        std::fs::create_dir_all(&parent).map_err(text)?;
+        let fresh = tempfile::tempdir_in(&parent).map_err(text)?;
+        names.insert("out", fresh.path().to_owned());
+        let argv: Vec<OsString> = lang.build.iter().map(|word| fill(word, names)).collect();
+        let mut command = Command::new(&argv[0]);
+        command.args(&argv[1..]).current_dir(src);
+        command.envs(lang.env.iter().map(|(k, v)| (k, fill(v, names))));
+        output_within(&mut command, BUILD_LIMIT)
+            .map_err(|e| failed(format!("{}: {e}", argv[0].to_string_lossy())))?;
+        // Renamed when whole; another amdahl may have been faster.
+        match std::fs::rename(fresh.keep(), &built) {
+            Err(e) if !built.is_dir() => Err(text(e)),
+            _ => Ok(built),
+        }
+    }
+
+    /// A program the build needs: beside the runtime, on PATH, or beside another runtime of the language.
+    fn tool(&self, tool: &str) -> Result<PathBuf, Absence> {
+        let real = std::fs::canonicalize(&self.runtime).unwrap_or_else(|_| self.runtime.clone());
+        let beside = |path: &Path| Some(path.parent()?.join(tool)).filter(|p| p.is_file());
+        let on_path = || Some(places::on_path(tool)).filter(|p| p.is_file());
+        let others = || places::search(&self.lang).iter().find_map(|p| beside(p));
+        beside(&real).or_else(on_path).or_else(others).ok_or_else(|| Absence {
+            reason: format!(
+                "{} has no compiler: {tool} is neither beside it nor on PATH",
+                tilde(&self.runtime)
+            ),
+            remedy: Some(self.lang.remedy.clone()),
+        })
+    }
+}
+
+/// `{name}` replaced by its path.
+fn fill(word: &str, names: &BTreeMap<&str, PathBuf>) -> OsString {
+    let mut word = word.to_owned();
+    for (name, path) in names {
+        word = word.replace(&format!("{{{name}}}"), &path.to_string_lossy());
+    }
+    word.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A compiler that counts how often it was called, and makes a worker or fails.
+    fn compiler(dir: &Path, body: &str) -> Recipe {
+        let path = dir.join("cc");
+        std::fs::write(&path, format!("#!/bin/sh\necho x >> {}/calls\n{body}\n", dir.display()))
+            .unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let cpp = places::langs().into_iter().find(|l| l.name == "cpp").unwrap();
+        let lang = Lang {
+            build: vec!["{runtime}".to_owned(), "{out}/worker".to_owned()],
+            env: BTreeMap::from([("CACHE".to_owned(), "{cache}/x".to_owned())]),
+            ..cpp
+        };
+        let env = BTreeMap::from([("P".to_owned(), "1".to_owned())]);
+        Recipe { lang, runtime: path, version: vec![12, 2], env }
+    }
+
+    #[test]
+    fn a_worker_is_built_once_for_each_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut recipe = compiler(dir.path(), "echo $CACHE > $1");
+        let caches = [dir.path().join("cache")];
+        let spec = recipe.make_in(&caches).unwrap();
+        assert_eq!(recipe.make_in(&caches).unwrap().argv, spec.argv);
+        let made = std::fs::read_to_string(&spec.argv[0]).unwrap();
+        assert_eq!(made.trim(), caches[0].join("x").display().to_string());
+        assert!(spec.env.contains(&("P".to_owned(), "1".to_owned())));
+        recipe.version = vec![13];
+        assert_ne!(recipe.make_in(&caches).unwrap().argv, spec.argv);
+        let calls = std::fs::read_to_string(dir.path().join("calls")).unwrap();
+        assert_eq!(calls.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_build_that_fails_is_an_absence_with_the_compiler_s_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let recipe = compiler(dir.path(), "echo 'worker.cpp:1: no such thing' >&2; exit 1");
+        let why = recipe.make_in(&[dir.path().join("cache")]).unwrap_err();
+        assert!(why.reason.contains("worker.cpp:1: no such thing"), "{}", why.reason);
+        let left = std::fs::read_dir(dir.path().join("cache/built")).unwrap().count();
+        assert_eq!(left, 0, "nothing half-built stays");
+    }
+
+    #[test]
+    fn a_missing_tool_is_named_with_the_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut recipe = compiler(dir.path(), "true");
+        recipe.lang.tools = vec!["no-such-tool".to_owned()];
+        let why = recipe.make_in(&[dir.path().join("cache")]).unwrap_err();
+        assert!(why.reason.contains("no-such-tool"), "{}", why.reason);
+    }
+}
