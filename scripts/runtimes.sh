@@ -163,7 +163,8 @@ build() {
         OPT='-fwrapv -O3 -Wall' ./configure --prefix="$tools/$name" --without-ensurepip \
             --disable-test-modules "$@" &&
         make -j"$(nproc)" && make install DESTDIR="$new/root") || { because "building CPython"; return 1; }
-    (cd "$new/root$tools/$name"/lib && rm -rf libpython*.a python*/config-*/libpython*.a python*/idlelib python*/ensurepip)
+    (cd "$new/root$tools/$name" && rm -rf lib/libpython*.a lib/python*/config-*/libpython*.a lib/python*/ensurepip \
+        lib/python*/idlelib bin/idle3*)
     place "$new/root$tools/$name" "$name" && rm -rf "$new"
 }
 
