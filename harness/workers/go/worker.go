@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"net/url"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -42,17 +44,39 @@ const (
 	serialSteps  = 400000
 	patience     = 4096 // turns of a spinning wait before it yields the CPU
 	spares       = 4    // threads beyond GOMAXPROCS: one polls the network, others return from system calls
+	workersMax   = 65536
 	pinnedMax    = 8192 // threads; the runtime aborts at 10000
 	unknown      = ^uint64(0)
 )
 
-// A failure is what an `error` line says: its kind and a message that names the next step.
+// A failure is what an `error` line says: its kind and a message that names the next step. It is thrown as a
+// panic, which attempt turns into the error of a worker or of a command.
 type failure struct{ kind, message string }
 
 func (f failure) Error() string { return f.message }
 
-func refuse(format string, values ...any) error {
-	return failure{"unsupported", fmt.Sprintf(format, values...)}
+func refuse(format string, values ...any) {
+	panic(failure{"unsupported", fmt.Sprintf(format, values...)})
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func attempt(job func()) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case error:
+			err = r
+		default:
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	job()
+	return nil
 }
 
 // --- Clock and what the kernel says of threads ---------------------------------------------------------
@@ -94,9 +118,14 @@ type probe struct {
 	text  [96]byte
 }
 
+// ask makes a system call that fills what it is given; false if it fails.
+func ask(call, a uintptr, result unsafe.Pointer) bool {
+	_, _, e := syscall.RawSyscall(call, a, uintptr(result), 0)
+	return e == 0
+}
+
 func (p *probe) clock(id int32) uint64 {
-	_, _, e := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, uintptr(id), uintptr(unsafe.Pointer(&p.time)), 0)
-	if e != 0 {
+	if !ask(syscall.SYS_CLOCK_GETTIME, uintptr(id), unsafe.Pointer(&p.time)) {
 		return unknown
 	}
 	return uint64(p.time.Nano())
@@ -126,9 +155,7 @@ func (p *probe) delay(fd int) uint64 {
 }
 
 func (p *probe) switches() (voluntary, involuntary uint64) {
-	const thread = 1 // RUSAGE_THREAD
-	_, _, e := syscall.RawSyscall(syscall.SYS_GETRUSAGE, thread, uintptr(unsafe.Pointer(&p.usage)), 0)
-	if e != 0 {
+	if !ask(syscall.SYS_GETRUSAGE, 1, unsafe.Pointer(&p.usage)) { // RUSAGE_THREAD
 		return unknown, unknown
 	}
 	return uint64(p.usage.Nvcsw), uint64(p.usage.Nivcsw)
@@ -138,10 +165,7 @@ func (p *probe) switches() (voluntary, involuntary uint64) {
 var getcpu = map[string]uintptr{"amd64": 309, "arm64": 168, "riscv64": 168, "loong64": 168}[runtime.GOARCH]
 
 func (p *probe) cpu() uint64 {
-	if getcpu == 0 {
-		return unknown
-	}
-	if _, _, e := syscall.RawSyscall(getcpu, uintptr(unsafe.Pointer(&p.where)), 0, 0); e != 0 {
+	if _, _, e := syscall.RawSyscall(getcpu, uintptr(unsafe.Pointer(&p.where)), 0, 0); getcpu == 0 || e != 0 {
 		return unknown
 	}
 	return uint64(p.where)
@@ -150,47 +174,40 @@ func (p *probe) cpu() uint64 {
 // A thread is one that exists, with its schedstat file; fd is -1 where there is none.
 type thread struct{ tid, fd int }
 
-func openThread(tid int) (thread, error) {
+func openThread(tid int) thread {
 	fd, err := syscall.Open(fmt.Sprintf("/proc/self/task/%d/schedstat", tid), syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err == syscall.EMFILE || err == syscall.ENFILE {
-		return thread{}, failure{"internal", "too many open files; raise `ulimit -n`"}
+		panic(err)
 	}
-	if err != nil {
-		fd = -1
-	}
-	return thread{tid, fd}, nil
+	return thread{tid, fd}
 }
 
-func threadIDs() ([]int, error) {
+func threadIDs() (tids []int) {
 	entries, err := os.ReadDir("/proc/self/task")
-	var tids []int
+	must(err)
 	for _, entry := range entries {
-		if tid, err := strconv.Atoi(entry.Name()); err == nil {
-			tids = append(tids, tid)
-		}
+		tid, err := strconv.Atoi(entry.Name())
+		must(err)
+		tids = append(tids, tid)
 	}
-	return tids, err
+	return tids
 }
 
 // growThreads makes the runtime create n threads, which it keeps: n goroutines that hold one each at the same time.
 func growThreads(n int) {
-	held, leave := make(chan bool), make(chan bool)
+	var holding, done sync.WaitGroup
+	holding.Add(n)
+	done.Add(n)
 	for i := 0; i < n; i++ {
 		go func() {
 			runtime.LockOSThread()
-			held <- true
-			<-leave
+			holding.Done()
+			holding.Wait()
 			runtime.UnlockOSThread()
-			held <- false
+			done.Done()
 		}()
 	}
-	for i := 0; i < n; i++ {
-		<-held
-	}
-	close(leave)
-	for i := 0; i < n; i++ {
-		<-held
-	}
+	done.Wait()
 }
 
 // --- The work ------------------------------------------------------------------------------------------
@@ -265,32 +282,32 @@ type pipe struct {
 	question, answer  [1]byte
 }
 
-func openPipe(dir string, number uint64) (*pipe, error) {
-	path, o := fmt.Sprintf("%s/w%d.", dir, number), &pipe{}
-	var err error
-	if o.request, err = os.OpenFile(path+"req", os.O_RDWR, 0); err == nil {
-		o.response, err = os.OpenFile(path+"rsp", os.O_RDWR, 0)
+func openPipe(dir string, number int) *pipe {
+	open := func(end string) *os.File {
+		file, err := os.OpenFile(fmt.Sprintf("%s/w%d.%s", dir, number, end), os.O_RDWR, 0)
+		must(err)
+		return file
 	}
-	return o, err
+	return &pipe{request: open("req"), response: open("rsp")}
 }
 
 func (o *pipe) run(i uint64) (uint64, bool) {
 	o.question[0] = byte(i % 251)
-	if _, err := o.request.Write(o.question[:]); err != nil {
-		panic(err)
+	_, err := o.request.Write(o.question[:])
+	if err == nil {
+		_, err = o.response.Read(o.answer[:])
 	}
-	if _, err := o.response.Read(o.answer[:]); err != nil {
-		panic(err)
-	}
+	must(err)
 	return uint64(o.answer[0]), true
 }
 
 // table maps memory that the collector neither scans nor counts; a refusal is an error line, not the end.
-func table(bytes uint64) (unsafe.Pointer, error) {
-	if memory, err := syscall.Mmap(-1, 0, int(bytes), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE); err == nil {
-		return unsafe.Pointer(&memory[0]), nil
+func table(bytes uint64) unsafe.Pointer {
+	memory, err := syscall.Mmap(-1, 0, int(bytes), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		panic(failure{"oom", fmt.Sprintf("no memory for a table of %d bytes; smaller `bytes` or fewer workers", bytes)})
 	}
-	return nil, failure{"oom", fmt.Sprintf("no memory for a table of %d bytes; smaller `bytes` or fewer workers", bytes)}
+	return unsafe.Pointer(&memory[0])
 }
 
 // chase follows a cycle through all lines: each load waits for the one before.
@@ -300,17 +317,13 @@ type chase struct {
 	k, steps uint64
 }
 
-func newChase(bytes, steps uint64) (*chase, error) {
+func newChase(bytes, steps uint64) *chase {
 	lines := uint64(1) << (bits.Len64(bytes/64) - 1)
-	memory, err := table(lines * 64)
-	if err != nil {
-		return nil, err
-	}
-	o := &chase{next: unsafe.Slice((*uint32)(memory), lines*16), steps: steps}
+	o := &chase{next: unsafe.Slice((*uint32)(table(lines*64)), lines*16), steps: steps}
 	for k := uint64(0); k < lines; k++ {
 		o.next[k*16] = uint32((1103515245*k + 12345) % lines)
 	}
-	return o, nil
+	return o
 }
 
 func (o *chase) begin(bool) uint64 {
@@ -333,16 +346,12 @@ type stream struct {
 	chunk, chunks uint64
 }
 
-func newStream(bytes, chunk uint64) (*stream, error) {
-	memory, err := table(bytes)
-	if err != nil {
-		return nil, err
-	}
-	o := &stream{elements: unsafe.Slice((*uint64)(memory), bytes/8), chunk: chunk / 8, chunks: bytes / chunk}
+func newStream(bytes, chunk uint64) *stream {
+	o := &stream{elements: unsafe.Slice((*uint64)(table(bytes)), bytes/8), chunk: chunk / 8, chunks: bytes / chunk}
 	for j := range o.elements {
 		o.elements[j] = uint64(j)
 	}
-	return o, nil
+	return o
 }
 
 // Four sums at a time: with one, the additions could be slower than the memory.
@@ -375,14 +384,6 @@ type team struct {
 	size, patience uint64
 }
 
-func newTeam(size int, turns bool) *team {
-	t := &team{size: uint64(size), patience: patience}
-	if turns {
-		t.patience = 0
-	}
-	return t
-}
-
 // meet waits for all; false if one of them asked to stop before it came. The last one decides for all: a flag that
 // each read for itself might be raised, by a fast one in the round, before a slow one has looked.
 func (t *team) meet(round uint64) bool {
@@ -399,11 +400,11 @@ func (t *team) meet(round uint64) bool {
 	}
 }
 
-// wait gives the processor to other goroutines, and the CPU to other threads: there may be fewer of either.
+// wait gives the processor to other goroutines after some turns. Threads are left to the kernel: each worker that
+// does not take turns has one, and loops of sched_yield have made some kernels postpone their caller.
 func (t *team) wait(turn uint64) {
 	if turn >= t.patience {
 		runtime.Gosched()
-		syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
 	}
 }
 
@@ -412,8 +413,6 @@ type serial struct {
 	team                   *team
 	round, outside, inside uint64
 }
-
-func (o *serial) join(t *team) { o.team, o.round = t, 0 }
 
 func (o *serial) run(i uint64) (uint64, bool) {
 	o.round++
@@ -508,9 +507,11 @@ func (b *board) cross(k int, p *probe) {
 
 // A mark is one crossing: its stamp, what was done by then, and the figures of the thread.
 type mark struct {
-	stamp, ops, check                  uint64
-	cpuNS, delayNS, vcsw, ivcsw, where uint64
+	stamp, ops, check uint64
+	figures           [5]uint64
 }
+
+var figures = [5]string{"cpu_ns", "delay_ns", "vcsw", "ivcsw", "cpu"}
 
 // A take is one worker's record of one release.
 type take struct {
@@ -640,16 +641,15 @@ func (t *take) span(stamp uint64) uint64 {
 
 func (t *take) enter() (edge, entered uint64) {
 	t.board.cross(0, &t.lane.probe)
-	t.marks[0] = t.lane.reading()
 	t.hist = t.histOf(0)
-	t.marks[0].stamp = now()
+	figures := t.lane.figures()
+	t.marks[0] = mark{now(), 0, 0, figures}
 	return t.edges[0], t.marks[0].stamp
 }
 
 // cross is called by the first operation that ends at or after an edge; the next edge, or 0 to stop.
 func (t *take) cross(stamp, ops, check uint64) uint64 {
-	here := t.lane.reading()
-	here.stamp, here.ops, here.check = stamp, ops, check
+	here := mark{stamp, ops, check, t.lane.figures()}
 	for t.at < len(t.edges) && stamp >= t.edges[t.at] {
 		t.at++
 		t.marks[t.at] = here
@@ -670,8 +670,7 @@ func (t *take) cross(stamp, ops, check uint64) uint64 {
 func (t *take) leave(stamp, ops, check uint64) {
 	if t.at < len(t.edges) {
 		t.at++
-		t.marks[t.at] = t.lane.reading()
-		t.marks[t.at].stamp, t.marks[t.at].ops, t.marks[t.at].check = stamp, ops, check
+		t.marks[t.at] = mark{stamp, ops, check, t.lane.figures()}
 	}
 }
 
@@ -698,11 +697,10 @@ func (t *take) write(out io.Writer, key string) {
 		if k-t.ramps == int(t.plan.windows) {
 			io.WriteString(out, " tail=1")
 		}
-		difference(out, "cpu_ns", a.cpuNS, b.cpuNS)
-		difference(out, "delay_ns", a.delayNS, b.delayNS)
-		difference(out, "vcsw", a.vcsw, b.vcsw)
-		difference(out, "ivcsw", a.ivcsw, b.ivcsw)
-		difference(out, "cpu", 0, b.where)
+		for j, name := range figures[:4] {
+			difference(out, name, a.figures[j], b.figures[j])
+		}
+		difference(out, figures[4], 0, b.figures[4])
 		io.WriteString(out, "\n")
 	}
 	end := t.marks[t.at]
@@ -720,13 +718,13 @@ func (t *take) write(out io.Writer, key string) {
 			where = fmt.Sprintf("%s i=%d", key, i)
 		}
 		fmt.Fprintf(out, "hist %s name=op unit=ns n=%d min=%d max=%d sum=%d b=", where, h.n, h.min, h.max, h.sum)
-		comma := ""
+		var pairs []string
 		for bucket, count := range h.counts {
 			if count > 0 {
-				fmt.Fprintf(out, "%s%d:%d", comma, bucket, count)
-				comma = ","
+				pairs = append(pairs, fmt.Sprintf("%d:%d", bucket, count))
 			}
 		}
+		io.WriteString(out, strings.Join(pairs, ","))
 		io.WriteString(out, "\n")
 	}
 }
@@ -754,15 +752,9 @@ func (b *board) write(out io.Writer, key string, ramps int) {
 	}
 }
 
-func join(values []uint64) string {
-	var text strings.Builder
-	for i, value := range values {
-		if i > 0 {
-			text.WriteByte(',')
-		}
-		text.WriteString(strconv.FormatUint(value, 10))
-	}
-	return text.String()
+// join lists values with commas between.
+func join(values any) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(values), "[]"), " ", ",")
 }
 
 // --- N workers at once ---------------------------------------------------------------------------------
@@ -781,64 +773,35 @@ type lane struct {
 	_      [128]byte
 }
 
-// reading returns the figures of the worker's thread. One that may change its thread between two crossings only
-// has the CPU it is on.
-func (l *lane) reading() mark {
-	m := mark{cpuNS: unknown, delayNS: unknown, vcsw: unknown, ivcsw: unknown, where: l.probe.cpu()}
+// figures are those of the worker's thread. One that may change its thread between two crossings only has the CPU
+// it is on.
+func (l *lane) figures() [5]uint64 {
+	f := [5]uint64{unknown, unknown, unknown, unknown, l.probe.cpu()}
 	if l.pinned {
-		m.cpuNS, m.delayNS = l.probe.clock(3), l.probe.delay(l.thread.fd) // CLOCK_THREAD_CPUTIME_ID
-		m.vcsw, m.ivcsw = l.probe.switches()
+		f[0], f[1] = l.probe.clock(3), l.probe.delay(l.thread.fd) // CLOCK_THREAD_CPUTIME_ID
+		f[2], f[3] = l.probe.switches()
 	}
-	return m
+	return f
 }
 
 // warm runs both loops for a moment, crossings and lines included; the cost of an operation in each, ns.
 func (l *lane) warm() (cost [2]float64) {
 	for pass := range cost {
-		plan := schedule{ramp: warmNS, window: warmNS, windows: 1, timed: pass == 1}
 		begin := now()
-		t := newTake(l, plan, begin, &board{})
+		t := newTake(l, schedule{ramp: warmNS, window: warmNS, windows: 1, timed: pass == 1}, begin, &board{})
 		t.run(begin)
 		end := t.marks[t.at]
 		cost[pass] = float64(end.stamp-t.marks[0].stamp) / float64(end.ops)
 		t.write(io.Discard, "id=0")
-		if _, ok := l.op.(*pipe); ok && end.check != pipeSum(end.ops) {
+		sum := uint64(0)
+		for i := uint64(0); i < end.ops; i++ {
+			sum += (7*(i%251) + 3) % 256
+		}
+		if _, ok := l.op.(*pipe); ok && end.check != sum {
 			panic(failure{"checksum", fmt.Sprintf("the peer of worker %d does not answer 7 b + 3", l.w)})
 		}
 	}
 	return cost
-}
-
-func pipeSum(ops uint64) (sum uint64) {
-	for i := uint64(0); i < ops; i++ {
-		sum += (7*(i%251) + 3) % 256
-	}
-	return sum
-}
-
-func (l *lane) close() {
-	if l.thread.fd > 0 {
-		syscall.Close(l.thread.fd)
-	}
-	if o, ok := l.op.(*pipe); ok {
-		o.request.Close()
-		o.response.Close()
-	}
-}
-
-// attempt makes a panic of a job the error of its worker.
-func (l *lane) attempt(job func(*lane)) (err error) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case error:
-			err = r
-		default:
-			err = fmt.Errorf("%v", r)
-		}
-	}()
-	job(l)
-	return nil
 }
 
 // A cell is N workers prepared for one workload.
@@ -847,8 +810,8 @@ type cell struct {
 	busy    int32
 	parked  chan bool
 	pinned  bool
-	turns   bool // more workers than the scheduler has processors
-	threads []thread
+	turns   bool           // more workers than the scheduler has processors
+	threads []thread       // all of the process, where none belongs to a worker
 	boards  map[int]*board // by slot
 	slots   int            // of the last release, the other cells' counted too; 0: none yet
 	plan    schedule
@@ -857,9 +820,8 @@ type cell struct {
 func newCell(n int, pinned bool) *cell {
 	c := &cell{parked: make(chan bool, 1), pinned: pinned, turns: n > runtime.GOMAXPROCS(0)}
 	for w := 0; w < n; w++ {
-		l := &lane{w: w, pinned: pinned, gate: make(chan func(*lane), 1)}
-		c.lanes = append(c.lanes, l)
-		go c.live(l)
+		c.lanes = append(c.lanes, &lane{w: w, pinned: pinned, gate: make(chan func(*lane), 1)})
+		go c.live(c.lanes[w])
 	}
 	return c
 }
@@ -869,91 +831,77 @@ func (c *cell) live(l *lane) {
 		runtime.LockOSThread() // for good: the thread ends with the goroutine
 	}
 	for job := range l.gate {
-		l.failed = l.attempt(job)
+		l.failed = attempt(func() { job(l) })
 		if atomic.AddInt32(&c.busy, -1) == 0 { // the opener wakes once, when all are done
 			c.parked <- true
 		}
 	}
-	l.close()
+	if l.thread.fd > 0 {
+		syscall.Close(l.thread.fd)
+	}
+	if o, ok := l.op.(*pipe); ok {
+		o.request.Close()
+		o.response.Close()
+	}
 }
 
 // tell gives some workers a job and waits, without a timer, until all have done it.
-func (c *cell) tell(lanes []*lane, job func(*lane)) error {
-	if len(lanes) == 0 {
-		return nil
-	}
+func (c *cell) tell(lanes []*lane, job func(*lane)) {
 	atomic.StoreInt32(&c.busy, int32(len(lanes)))
 	for _, l := range lanes {
 		l.gate <- job
 	}
 	<-c.parked
 	for _, l := range lanes {
-		if l.failed != nil {
-			return l.failed
-		}
+		must(l.failed)
 	}
-	return nil
 }
 
 // prepare makes and warms the operations in the workers that will use them; the cost of one alone, ns.
-func (c *cell) prepare(build func(w int) (operation, error)) (opNS float64, err error) {
-	err = c.tell(c.lanes, func(l *lane) {
-		var err error
+func (c *cell) prepare(build func(w int) operation) uint64 {
+	c.tell(c.lanes, func(l *lane) {
 		if l.pinned {
-			l.thread, err = openThread(syscall.Gettid())
+			l.thread = openThread(syscall.Gettid())
 		}
-		if err == nil {
-			l.op, err = build(l.w)
-		}
-		if err != nil {
-			panic(err)
-		}
+		l.op = build(l.w)
 	})
-	for i := 0; i < 2 && err == nil; i++ {
+	opNS := 1e18
+	for i := 0; i < 2; i++ {
 		c.join(c.lanes[:1])
-		err = c.tell(c.lanes[:1], func(l *lane) {
-			if cost := l.warm()[0]; opNS == 0 || cost < opNS {
-				opNS = cost
-			}
-		})
+		c.tell(c.lanes[:1], func(l *lane) { opNS = math.Min(opNS, l.warm()[0]) })
 	}
 	c.join(c.lanes)
-	if err == nil { // all at once, so that the runtime has the threads it wants for that
-		err = c.tell(c.lanes, func(l *lane) { l.warm() })
-	}
-	if err == nil && !c.pinned {
-		growThreads(runtime.GOMAXPROCS(0) + spares)
-	}
+	c.tell(c.lanes, func(l *lane) { l.warm() }) // at once, so that the runtime has the threads it wants for that
+	growThreads(runtime.GOMAXPROCS(0) + spares)
 	runtime.GC()
-	if err == nil && !c.pinned {
-		var tids []int
-		tids, err = threadIDs()
-		for i := 0; i < len(tids) && err == nil; i++ {
-			var t thread
-			t, err = openThread(tids[i])
-			c.threads = append(c.threads, t)
+	if !c.pinned {
+		for _, tid := range threadIDs() {
+			c.threads = append(c.threads, openThread(tid))
 		}
 	}
-	return opNS, err
+	return uint64(math.Ceil(opNS))
 }
 
 // join makes the workers that will run together a team, where the work is done in rounds.
 func (c *cell) join(lanes []*lane) {
-	team := newTeam(len(lanes), c.turns)
+	t := &team{size: uint64(len(lanes)), patience: patience}
+	if c.turns {
+		t.patience = 0
+	}
 	for _, l := range lanes {
 		if o, ok := l.op.(*serial); ok {
-			o.join(team)
+			o.team, o.round = t, 0
 		}
 	}
 }
 
 // arm allocates the record of every slot of a `go`, in the workers that will write it.
-func (c *cell) arm(plan schedule, starts map[int]uint64) error {
+func (c *cell) arm(plan schedule, starts map[int]uint64) {
 	c.plan, c.boards = plan, map[int]*board{}
 	for slot := range starts {
 		c.boards[slot] = newBoard(c.threads, plan.boundaries())
 	}
-	return c.tell(c.lanes, func(l *lane) {
+	c.tell(c.lanes, func(l *lane) {
 		l.takes = map[int]*take{}
 		for slot, start := range starts {
 			l.takes[slot] = newTake(l, plan, start, c.boards[slot])
@@ -963,12 +911,13 @@ func (c *cell) arm(plan schedule, starts map[int]uint64) error {
 
 // release runs one slot. Where workers take turns, a spinning one would keep another from starting: then the
 // opener waits for all.
-func (c *cell) release(slot int, start, spin uint64) error {
+func (c *cell) release(slot int, start, spin uint64) {
 	if c.turns {
 		started := await(start, spin)
-		return c.tell(c.lanes, func(l *lane) { l.takes[slot].run(started) })
+		c.tell(c.lanes, func(l *lane) { l.takes[slot].run(started) })
+	} else {
+		c.tell(c.lanes, func(l *lane) { l.takes[slot].run(await(start, spin)) })
 	}
-	return c.tell(c.lanes, func(l *lane) { l.takes[slot].run(await(start, spin)) })
 }
 
 // await sleeps until spin before the start and spins the rest; the moment it saw the start.
@@ -983,9 +932,13 @@ func await(start, spin uint64) uint64 {
 	}
 }
 
-// write adds all lines of `collect`; key and slot as they are echoed.
+// write adds all lines of `collect`. Those of the threads only if the process has none but the ones that `ready`
+// named: the work of one more would be missing.
 func (c *cell) write(out io.Writer, id string, withSlot bool) {
-	whole := c.boardsAreWhole()
+	more := len(threadIDs()) - len(c.threads)
+	if !c.pinned && more > 0 {
+		fmt.Fprintf(os.Stderr, "%d threads more than when cell %s was ready: no figures by carrier\n", more, id)
+	}
 	for slot := 0; slot < c.slots; slot++ {
 		if c.boards[slot] == nil {
 			continue // the other cell's
@@ -997,21 +950,10 @@ func (c *cell) write(out io.Writer, id string, withSlot bool) {
 		for _, l := range c.lanes {
 			l.takes[slot].write(out, key)
 		}
-		if whole {
+		if more <= 0 {
 			c.boards[slot].write(out, key, int(c.plan.ramps()))
 		}
 	}
-}
-
-// boardsAreWhole tells whether the process has no thread but those that `ready` named: the work of one more would
-// be missing from the figures, so that they are left out.
-func (c *cell) boardsAreWhole() bool {
-	tids, err := threadIDs()
-	if !c.pinned && (err != nil || len(tids) > len(c.threads)) {
-		fmt.Fprintf(os.Stderr, "%d threads, %d when the cell was ready: no figures by carrier\n", len(tids), len(c.threads))
-		return false
-	}
-	return !c.pinned
 }
 
 func (c *cell) close() {
@@ -1025,45 +967,41 @@ func (c *cell) close() {
 
 // --- The session ---------------------------------------------------------------------------------------
 
-// keys are the values of a line; the first that is not as it must be becomes err.
-type keys struct {
-	values map[string]string
-	err    error
-}
+// keys are the values of a line.
+type keys map[string]string
 
-func parse(text string) (verb string, k *keys) {
-	k = &keys{values: map[string]string{}}
+func parse(text string) (verb string, k keys, err error) {
+	k = keys{}
 	fields := strings.Fields(text)
 	for _, field := range fields[1:] {
 		name, value, _ := strings.Cut(field, "=")
-		plain, err := url.PathUnescape(value)
-		if err != nil {
-			k.err = refuse("%s: a %% is not followed by two hex digits", name)
+		plain, bad := url.PathUnescape(value)
+		if bad != nil {
+			err = failure{"unsupported", name + ": a % is not followed by two hex digits"}
 		}
-		k.values[name] = plain
+		k[name] = plain
 	}
-	return fields[0], k
+	return fields[0], k, err
 }
 
 // number is the value of a key; required if there is no default.
-func (k *keys) number(name string, least uint64, otherwise ...uint64) uint64 {
-	text, given := k.values[name]
+func (k keys) number(name string, least uint64, otherwise ...uint64) uint64 {
+	text, given := k[name]
 	if !given && len(otherwise) > 0 {
 		return otherwise[0]
 	}
 	value, err := strconv.ParseUint(text, 10, 62)
-	if k.err == nil && (err != nil || value < least) {
-		k.err = refuse("%s=%s is not a whole number of at least %d", name, text, least)
+	if err != nil || value < least {
+		refuse("%s=%s is not a whole number of at least %d", name, text, least)
 	}
 	return value
 }
 
-func (k *keys) oneOf(name, known string) string {
-	value := k.values[name]
-	if k.err == nil && !contains(known, value) {
-		k.err = refuse("%s=%s is not one of %s", name, value, known)
+func (k keys) oneOf(name, known string) string {
+	if !contains(known, k[name]) {
+		refuse("%s=%s is not one of %s", name, k[name], known)
 	}
-	return value
+	return k[name]
 }
 
 func contains(list, item string) bool {
@@ -1082,24 +1020,27 @@ func escape(text string) string {
 	return out.String()
 }
 
+// A session answers the harness, line by line; the prepared cells by id.
 type session struct{ cells map[string]*cell }
 
 // answer writes the answer to a line, which is an `error` line if anything fails.
 func (s *session) answer(text string, out *bufio.Writer) {
-	verb, k := parse(text)
-	for _, feature := range strings.Split(k.values["require"], ",") {
-		if feature != "" && !contains(features, feature) && k.err == nil {
-			k.err = refuse("require=%s is not known here", feature)
-		}
-	}
-	handlers := map[string]func(*keys, io.Writer) error{
+	verb, k, err := parse(text)
+	handler := map[string]func(keys, io.Writer){
 		"hello": s.hello, "ping": s.ping, "prepare": s.prepare, "go": s.release, "collect": s.collect,
-	}
-	err := k.err
-	if handler := handlers[verb]; err == nil && handler != nil {
-		err = handler(k, out)
-	} else if err == nil {
-		err = refuse("verb %s is not known here", verb)
+	}[verb]
+	if err == nil {
+		err = attempt(func() {
+			for _, feature := range strings.Split(k["require"], ",") {
+				if feature != "" && !contains(features, feature) {
+					refuse("require=%s is not known here", feature)
+				}
+			}
+			if handler == nil {
+				refuse("verb %s is not known here", verb)
+			}
+			handler(k, out)
+		})
 	}
 	if err == nil {
 		return
@@ -1113,7 +1054,7 @@ func (s *session) answer(text string, out *bufio.Writer) {
 	}
 	io.WriteString(out, "error")
 	for _, name := range []string{"id", "ids"} {
-		if value, given := k.values[name]; given {
+		if value, given := k[name]; given {
 			fmt.Fprintf(out, " %s=%s", name, escape(value))
 		}
 	}
@@ -1123,33 +1064,32 @@ func (s *session) answer(text string, out *bufio.Writer) {
 	fmt.Fprintf(out, " kind=%s msg=%s\n", f.kind, escape(f.message))
 }
 
-func (s *session) hello(k *keys, out io.Writer) error {
-	if k.values["v"] != version {
-		return refuse("this worker speaks version %s", version)
+func (s *session) hello(k keys, out io.Writer) {
+	if k["v"] != version {
+		refuse("this worker speaks version %s", version)
 	}
+	gogc := debug.SetGCPercent(-1)
+	debug.SetGCPercent(gogc)
 	fmt.Fprintf(out, "hello v=%s lang=go runtime=%s pid=%d", version, escape(strings.TrimPrefix(runtime.Version(), "go")), os.Getpid())
 	fmt.Fprintf(out, " clock=CLOCK_MONOTONIC res_ns=1 timer=time.Since timer_cost_ps=%d lead_ns=%d", timerCostPS(), leadNS)
 	fmt.Fprintf(out, " workloads=%s mechanisms=%s features=%s", workloads, mechanisms, features)
-	fmt.Fprintf(out, " compiler=%s arch=%s gomaxprocs=%d cpus=%d epoch_within_ns=%d",
-		runtime.Compiler, runtime.GOARCH, runtime.GOMAXPROCS(0), runtime.NumCPU(), epochWithin)
-	gogc := debug.SetGCPercent(-1)
-	debug.SetGCPercent(gogc)
-	fmt.Fprintf(out, " gogc=%d", gogc)
-	for _, name := range []string{"GOMEMLIMIT", "GODEBUG"} {
-		if value := os.Getenv(name); value != "" {
-			fmt.Fprintf(out, " %s=%s", strings.ToLower(name), escape(value))
+	fmt.Fprintf(out, " compiler=%s arch=%s gomaxprocs=%d cpus=%d gogc=%d epoch_within_ns=%d",
+		runtime.Compiler, runtime.GOARCH, runtime.GOMAXPROCS(0), runtime.NumCPU(), gogc, epochWithin)
+	receipt := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(out, " %s=%s", strings.ToLower(strings.TrimLeft(name, "-")), escape(value))
 		}
 	}
+	receipt("GOMEMLIMIT", os.Getenv("GOMEMLIMIT"))
+	receipt("GODEBUG", os.Getenv("GODEBUG"))
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
 			if contains("GOAMD64,GOARM64,GORISCV64,GOPPC64,-gcflags,-pgo,-race,DefaultGODEBUG", setting.Key) {
-				name := strings.ToLower(strings.TrimLeft(setting.Key, "-"))
-				fmt.Fprintf(out, " %s=%s", name, escape(setting.Value))
+				receipt(setting.Key, setting.Value)
 			}
 		}
 	}
 	io.WriteString(out, "\n")
-	return nil
 }
 
 // timerCostPS is what timing one operation adds: the latency loop around nothing less the bare loop, least of three.
@@ -1157,220 +1097,179 @@ func timerCostPS() uint64 {
 	bare, timed := 1e9, 1e9
 	for i := 0; i < 3; i++ {
 		cost := (&lane{op: &noop{batch: 1}}).warm()
-		if cost[0] < bare {
-			bare = cost[0]
-		}
-		if cost[1] < timed {
-			timed = cost[1]
-		}
+		bare, timed = math.Min(bare, cost[0]), math.Min(timed, cost[1])
 	}
-	if timed < bare {
-		return 0
-	}
-	return uint64(1000*(timed-bare) + 0.5)
+	return uint64(1000 * math.Max(0, timed-bare))
 }
 
-func (s *session) ping(k *keys, out io.Writer) error {
-	_, err := fmt.Fprintf(out, "pong n=%s now_ns=%d\n", escape(k.values["n"]), now())
-	return err
+func (s *session) ping(k keys, out io.Writer) {
+	fmt.Fprintf(out, "pong n=%s now_ns=%d\n", escape(k["n"]), now())
 }
 
-// A param is a parameter of a workload as it was given or chosen.
-type param struct {
-	name  string
-	value uint64
-}
-
-// operations reads the parameters of a workload; returns them, and what makes a worker's operation.
-func operations(k *keys, workload string) (params []param, build func(w int) (operation, error)) {
-	given := func(name string, least, otherwise uint64) uint64 {
-		params = append(params, param{name, k.number(name, least, otherwise)})
-		return params[len(params)-1].value
+// operations reads the parameters of a workload; what makes a worker's operation, and the parameters as `ready`
+// says them.
+func operations(k keys, workload string) (build func(w int) operation, params string) {
+	param := func(name string, least, otherwise uint64) uint64 {
+		value := k.number(name, least, otherwise)
+		params += fmt.Sprintf(" %s=%d", name, value)
+		return value
 	}
 	switch workload {
 	case "noop":
-		batch := given("batch", 1, 1000)
-		build = func(int) (operation, error) { return &noop{batch: batch}, nil }
+		batch := param("batch", 1, 1000)
+		build = func(int) operation { return &noop{batch: batch} }
 	case "cpu":
-		steps := given("steps", 1, cpuSteps)
-		build = func(int) (operation, error) { return &cpu{steps: steps}, nil }
+		steps := param("steps", 1, cpuSteps)
+		build = func(int) operation { return &cpu{steps: steps} }
 	case "sleep":
-		duration := time.Duration(given("sleep_ns", 0, 1000000))
-		build = func(int) (operation, error) { return &sleep{duration: duration}, nil }
+		duration := time.Duration(param("sleep_ns", 0, 1000000))
+		build = func(int) operation { return &sleep{duration: duration} }
 	case "pipe":
-		dir, first := k.values["dir"], k.number("first", 0, 0)
-		if dir == "" && k.err == nil {
-			k.err = refuse("dir= is missing")
+		dir, first := k["dir"], int(k.number("first", 0, 0))
+		if dir == "" {
+			refuse("dir= is missing")
 		}
-		build = func(w int) (operation, error) { return openPipe(dir, first+uint64(w)) }
+		build = func(w int) operation { return openPipe(dir, first+w) }
 	case "mem":
-		bytes := given("bytes", 64, 128<<20)
-		if _, said := k.values["kind"]; !said {
-			k.values["kind"] = "chase"
-		}
-		if k.oneOf("kind", "chase,stream") == "chase" {
-			steps := given("steps", 1, 1024)
-			build = func(int) (operation, error) { return newChase(bytes, steps) }
+		bytes := param("bytes", 64, 128<<20)
+		if k["kind"] == "" || k.oneOf("kind", "chase,stream") == "chase" {
+			steps := param("steps", 1, 1024)
+			build = func(int) operation { return newChase(bytes, steps) }
 			break
 		}
-		chunk := given("chunk", 8, 1<<20)
-		if k.err == nil && (chunk%8 != 0 || bytes%chunk != 0) {
-			k.err = refuse("bytes=%d is not a multiple of chunk=%d, or that not of 8", bytes, chunk)
+		chunk := param("chunk", 8, 1<<20)
+		if chunk%8 != 0 || bytes%chunk != 0 {
+			refuse("bytes=%d is not a multiple of chunk=%d, or that not of 8", bytes, chunk)
 		}
-		build = func(int) (operation, error) { return newStream(bytes, chunk) }
+		build = func(int) operation { return newStream(bytes, chunk) }
 	case "serial":
-		steps, permille := given("steps", 1, serialSteps), given("permille", 0, 0)
-		if k.err == nil && permille > 1000 {
-			k.err = refuse("permille=%d is over 1000", permille)
+		steps, permille := param("steps", 1, serialSteps), param("permille", 0, 0)
+		if permille > 1000 {
+			refuse("permille=%d is over 1000", permille)
 		}
-		inside := steps * permille / 1000
-		build = func(int) (operation, error) { return &serial{outside: steps - inside, inside: inside}, nil }
+		inside := steps/1000*permille + steps%1000*permille/1000
+		build = func(int) operation { return &serial{outside: steps - inside, inside: inside} }
 	}
-	return params, build
+	return build, params
 }
 
-func (s *session) prepare(k *keys, out io.Writer) error {
+func (s *session) prepare(k keys, out io.Writer) {
 	begin := now()
-	id, n := k.values["id"], k.number("workers", 1)
-	if k.err == nil && (id == "" || s.cells[id] != nil) {
-		return refuse("id= is missing or already prepared")
+	id, n := k["id"], k.number("workers", 1)
+	if id == "" || s.cells[id] != nil {
+		refuse("id= is missing or already prepared")
 	}
 	pinned := k.oneOf("mechanism", mechanisms) == "goroutines-pinned"
-	if k.err == nil && pinned && n > pinnedMax {
-		return refuse("workers=%d: at most %d threads of one process", n, pinnedMax)
+	if n > workersMax || pinned && n > pinnedMax {
+		refuse("workers=%d: at most %d, and %d with a thread each", n, workersMax, pinnedMax)
 	}
-	params, build := operations(k, k.oneOf("workload", workloads))
-	if k.err != nil {
-		return k.err
-	}
+	build, params := operations(k, k.oneOf("workload", workloads))
 	c := newCell(int(n), pinned)
-	opNS, err := c.prepare(build)
-	if err != nil {
+	var opNS uint64
+	if err := attempt(func() { opNS = c.prepare(build) }); err != nil {
 		c.close()
-		return err
+		panic(err)
 	}
 	s.cells[id] = c
-	fmt.Fprintf(out, "ready id=%s carriers=", escape(id))
 	var carriers, pairs []string
 	for _, t := range c.threads {
 		carriers = append(carriers, strconv.Itoa(t.tid))
 	}
-	for w, l := range c.lanes {
-		if pinned {
-			carriers = append(carriers, strconv.Itoa(l.thread.tid))
-			pairs = append(pairs, fmt.Sprintf("%d:%d", w, l.thread.tid))
-		}
+	for w := 0; pinned && w < len(c.lanes); w++ {
+		carriers = append(carriers, strconv.Itoa(c.lanes[w].thread.tid))
+		pairs = append(pairs, fmt.Sprintf("%d:%d", w, c.lanes[w].thread.tid))
 	}
-	io.WriteString(out, strings.Join(carriers, ","))
+	fmt.Fprintf(out, "ready id=%s carriers=%s", escape(id), strings.Join(carriers, ","))
 	if pinned {
 		fmt.Fprintf(out, " map=%s", strings.Join(pairs, ","))
 	}
 	if c.turns {
 		fmt.Fprintf(out, " turns=1 switch_ns=%d", switchNS)
 	}
-	for _, p := range params {
-		fmt.Fprintf(out, " %s=%d", p.name, p.value)
-	}
-	_, err = fmt.Fprintf(out, " setup_ns=%d op_ns=%d\n", now()-begin, uint64(opNS+0.5))
-	return err
+	fmt.Fprintf(out, "%s setup_ns=%d op_ns=%d\n", params, now()-begin, opNS)
 }
 
 // chosen returns the ids of a go or collect, and the key that echoes them.
-func (s *session) chosen(k *keys) (ids []string, echo string, err error) {
+func (s *session) chosen(k keys) (ids []string, echo string) {
 	name := "id"
-	if _, several := k.values["ids"]; several {
+	if _, several := k["ids"]; several {
 		name = "ids"
 	}
-	ids = strings.Split(k.values[name], ",")
+	ids = strings.Split(k[name], ",")
 	for i, id := range ids {
 		if s.cells[id] == nil {
-			return nil, "", refuse("cell %s is not prepared", id)
+			refuse("cell %s is not prepared", id)
 		}
-		for _, other := range ids[:i] {
-			if id == other {
-				return nil, "", refuse("cell %s twice: prepare two to compare it with itself", id)
-			}
+		if contains(strings.Join(ids[:i], ","), id) {
+			refuse("cell %s twice: prepare two to compare it with itself", id)
 		}
 	}
-	return ids, name + "=" + escape(k.values[name]), nil
+	return ids, name + "=" + escape(k[name])
 }
 
-func (s *session) release(k *keys, out io.Writer) error {
-	ids, echo, err := s.chosen(k)
-	if err != nil {
-		return err
-	}
+func (s *session) release(k keys, out io.Writer) {
+	ids, echo := s.chosen(k)
 	pass := k.oneOf("pass", "throughput,latency,counters")
 	plan := schedule{ramp: k.number("ramp_ns", 0), window: k.number("window_ns", 1), windows: k.number("windows", 0),
 		tail: k.number("tail_ns", 0), spans: k.number("spans", 0, 0), timed: pass == "latency"}
-	if k.err == nil && (plan.windows > intervalsMax || plan.ramps() > intervalsMax) {
-		return refuse("over %d windows, or intervals of the ramp", intervalsMax)
+	if plan.windows > intervalsMax || plan.ramps() > intervalsMax {
+		refuse("over %d windows, or intervals of the ramp", intervalsMax)
 	}
 	if plan.spans > spansMax {
 		plan.spans = spansMax
 	}
 	start, spin, gap := k.number("start_ns", 0), k.number("spin_ns", 0, 0), k.number("gap_ns", 0, 0)
-	order := k.values["order"]
-	if order == "" {
+	order, given := k["order"]
+	if !given {
 		order = "0"
 	}
-	slots := make([]map[int]uint64, len(ids)) // of each cell, with their starts
-	for i := range slots {
-		slots[i] = map[int]uint64{}
+	starts := make([]map[int]uint64, len(ids)) // of each cell, by slot
+	for i := range starts {
+		starts[i] = map[int]uint64{}
 	}
 	for slot, digit := range []byte(order) {
 		if digit < '0' || int(digit-'0') >= len(ids) {
-			return refuse("order=%s names a cell that ids= does not", order)
+			refuse("order=%s names a cell that ids= does not", order)
 		}
-		slots[digit-'0'][slot] = start + uint64(slot)*(plan.ramp+plan.windows*plan.window+plan.tail+gap)
+		starts[digit-'0'][slot] = start + uint64(slot)*(plan.ramp+plan.windows*plan.window+plan.tail+gap)
 	}
-	if k.err != nil {
-		return k.err
-	}
-	for i, id := range ids {
-		c := s.cells[id]
-		c.slots = len(order)
-		plan.merged = uint64(len(c.lanes))*plan.windows*uint64(len(order))*buckets*8 > histsMax
-		if err == nil {
-			err = c.arm(plan, slots[i])
+	err := attempt(func() {
+		for i, id := range ids {
+			c := s.cells[id]
+			c.slots = len(order)
+			plan.merged = uint64(len(c.lanes)*len(order))*plan.windows*buckets*8 > histsMax
+			c.arm(plan, starts[i])
 		}
-	}
-	runtime.GC() // ends whatever the allocations have begun; none begins before the next
-	for slot, digit := range []byte(order) {
-		if err == nil {
-			err = s.cells[ids[digit-'0']].release(slot, slots[digit-'0'][slot], spin)
+		runtime.GC() // ends whatever the allocations have begun
+		for slot, digit := range []byte(order) {
+			s.cells[ids[digit-'0']].release(slot, starts[digit-'0'][slot], spin)
 		}
-	}
+	})
 	if err != nil {
 		for _, id := range ids {
 			s.cells[id].close()
 			delete(s.cells, id)
 		}
-		return err
+		panic(err)
 	}
-	_, err = fmt.Fprintf(out, "stopped %s\n", echo)
-	return err
+	fmt.Fprintf(out, "stopped %s\n", echo)
 }
 
-func (s *session) collect(k *keys, out io.Writer) error {
-	ids, echo, err := s.chosen(k)
-	if err != nil {
-		return err
-	}
+func (s *session) collect(k keys, out io.Writer) {
+	ids, echo := s.chosen(k)
 	for _, id := range ids {
 		if s.cells[id].slots == 0 {
-			return refuse("cell %s has not run: go comes first", id)
+			refuse("cell %s has not run: go comes first", id)
 		}
 	}
 	for _, id := range ids {
-		_, several := k.values["ids"]
+		_, several := k["ids"]
 		s.cells[id].write(out, escape(id), several)
 	}
-	_, err = fmt.Fprintf(out, "done %s\n", echo)
-	return err
+	fmt.Fprintf(out, "done %s\n", echo)
 }
 
-// readLine returns the next line; a verb that nobody knows for one too long; nothing at the end or for a torn one.
+// readLine returns the next line; a verb that nobody knows for one too long; an error at the end or at a torn one.
 func readLine(in *bufio.Reader) (string, error) {
 	line, err := in.ReadSlice('\n')
 	text := string(line)
@@ -1383,7 +1282,7 @@ func readLine(in *bufio.Reader) (string, error) {
 
 func main() {
 	// Said explicitly, it stays: since Go 1.25 the runtime follows the affinity mask of one of its threads, which
-	// the harness changes, and would stop the world to change the number of processors in the middle of a cell.
+	// the harness changes, and would change the number of processors in the middle of a cell.
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	var limit syscall.Rlimit // N workers with FIFOs need 3 N files
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
