@@ -6,15 +6,16 @@ Run: python3 test_worker.py
 """
 
 import gc
-import importlib.util
 import itertools
 import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
+import types
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -22,14 +23,12 @@ WORKER = os.path.join(HERE, "worker.py")
 M = 2147483647
 MS = 1000000
 PROCESSES = ("processes-fork", "processes-spawn", "processes-forkserver")
-MECHANISMS = ("threads",) + PROCESSES
+MECHANISMS = ("threads",) + PROCESSES + ("asyncio", "subinterpreters")
+sys.dont_write_bytecode = True  # it imports the worker's files from their folder
+sys.path.insert(0, HERE)
+import worker as program  # noqa: E402
 
-
-def load_worker():
-    spec = importlib.util.spec_from_file_location("worker", WORKER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+carriers = loops = program
 
 
 class Worker:
@@ -94,7 +93,7 @@ class Worker:
 
 def golden(workload, steps):
     """result(i) of operation i."""
-    if workload == "cpu":
+    if workload in ("cpu", "serial"):
         results = []
         for x in range(1, 65):
             for _ in range(steps):
@@ -104,6 +103,18 @@ def golden(workload, steps):
     if workload == "pipe":
         return lambda i: (7 * (i % 251) + 3) % 256
     return lambda i: 1
+
+
+def texts(values):
+    return {k: str(v) for k, v in values.items()}
+
+
+STALE = """
+#include <Python.h>
+static struct PyModuleDef_Slot slots[] = {{0, NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "stale", NULL, 0, NULL, slots};
+PyMODINIT_FUNC PyInit_stale(void) { return PyModuleDef_Init(&module); }
+"""
 
 
 class Base(unittest.TestCase):
@@ -133,7 +144,7 @@ class Base(unittest.TestCase):
                 done += ops
                 if int(window["i"]) >= -1:
                     self.assertGreaterEqual(last, edges[int(window["i"]) + 1])
-                self.assertGreaterEqual(int(window["cpu_ns"]), 0)
+                self.assertGreaterEqual(int(window.get("cpu_ns", 0)), 0)
             self.assertEqual(int(total["ops"]), done)
             self.assertEqual(int(total["check"]), sum(map(result, range(done))) % M)
             self.assertEqual(int(total["ended_ns"]), last)
@@ -151,8 +162,10 @@ class TestWork(Base):
                 worker = self.worker()
                 ready = worker.prepare(mechanism=mechanism, workers=n)
                 carriers = ready["carriers"].split(",")
-                self.assertEqual(ready["map"], ",".join("%d:%s" % pair for pair in enumerate(carriers)))
-                self.assertEqual(len(set(carriers)), n)
+                own = ",".join("%d:%s" % pair for pair in enumerate(carriers))
+                self.assertEqual(ready.get("map"), None if mechanism == "asyncio" else own)
+                self.assertEqual(len(set(carriers)), 1 if mechanism == "asyncio" else n)
+                self.assertEqual(ready.get("turns"), "1" if mechanism == "asyncio" and n > 1 else None)
                 result = golden("cpu", int(ready["steps"]))
                 for _ in range(2):  # a cell may be released again
                     start_ns = worker.go()
@@ -185,16 +198,16 @@ class TestWork(Base):
             self.assertEqual(len({x["started_ns"] for x in totals}), 1)
 
     def test_without_a_gil_every_thread_starts_itself(self):
-        module = load_worker()
-        module.gil_on = lambda: 0
+        real, carriers.gil_on = carriers.gil_on, lambda: 0
+        self.addCleanup(setattr, carriers, "gil_on", real)
         plan = {"ramp_ns": 45 * MS, "window_ns": 20 * MS, "windows": 3, "tail_ns": 10 * MS, "spans": 0}
-        cell = module.Threads(3, ("sleep", {"sleep_ns": MS}))
+        cell = carriers.Threads(3, ("sleep", {"sleep_ns": MS}))
         self.addCleanup(cell.close)
-        cell.tell(range(3), "open")
+        cell.prepare()
         start_ns = time.monotonic_ns() + 30 * MS
-        cell.tell(range(3), "arm", dict(plan, timed=False), [(0, start_ns)], 0)
-        cell.run(range(3), 0, start_ns, MS)
-        lines = [module.parse(x) for reply in cell.tell(range(3), "report", {}, False) for x in reply]
+        cell.arm(dict(plan, timed=False), [(0, start_ns)], 105 * MS)
+        cell.run(0, start_ns, MS)
+        lines = [(verb, texts(values)) for verb, values in cell.report({}, False)]
         self.check_windows(lines, 3, self.edges(start_ns), golden("sleep", 0))
         started = {int(x["started_ns"]) for x in self.of(lines, "total")}
         self.assertEqual(len(started), 3)
@@ -235,6 +248,107 @@ class TestWork(Base):
             self.assertEqual((verb, values["phase"], values["kind"]), ("error", "prepare", "checksum"))
 
 
+    def test_serial_meets_in_rounds(self):
+        gil = self.worker().expect("hello", "hello v=1")["gil"]
+        for n, permille, tail_ns in ((1, 250, 10), (2, 0, 0), (2, 250, 10), (3, 1000, 1), (5, 100, 30)):
+            with self.subTest(n=n, permille=permille):
+                worker = self.worker()
+                more = "steps=3001 permille=%d" % permille
+                ready = worker.prepare(workload="serial", workers=n, more=more)
+                self.assertEqual((ready["steps"], ready["permille"], ready["gil"]), ("3001", str(permille), gil))
+                for timed in ("throughput", "latency", "throughput"):
+                    start_ns = worker.go(tail_ns=tail_ns * MS, more="pass=" + timed)
+                    lines = worker.collect()
+                    totals = self.of(lines, "total")
+                    self.assertEqual(len({x["ops"] for x in totals}), 1)  # all are in all rounds
+                    result, reached = golden("serial", 3001), []
+                    for w, total in enumerate(totals):
+                        mine, done = self.of(lines, "window", w=w), 0
+                        for window in mine:
+                            ops = range(done, done + int(window["ops"]))
+                            self.assertEqual(int(window["check"]), sum(map(result, ops)) % M)
+                            done = ops.stop
+                        self.assertEqual(str(done), total["ops"])
+                        self.assertTrue(all("last_ns" in x for x in mine[:-1]))
+                        end = mine[-1].get("last_ns", total["ended_ns"])
+                        self.assertEqual(end, total["ended_ns"])
+                        reached.append(int(end) >= self.edges(start_ns, tail_ns=tail_ns * MS)[-1])
+                        self.assertTrue("tail" in mine[-1] or not reached[-1])
+                    self.assertIn(True, reached)
+
+    def test_one_who_leaves_before_the_end_says_so(self):
+        plan = {"ramp_ns": 10, "window_ns": 10, "windows": 2, "tail_ns": 10}
+        for ends, last in (((103, 112, 115), 1), ((103, 131, 135), 2)):
+            take = loops.Take(["cpu_ns"], lambda: (7,), dict(plan, spans=0), 100, 0)
+            take.enter()
+            edge = take.edges[0]
+            for ops, now in enumerate(ends, 1):
+                edge = take.cross(now, ops, ops) if now >= edge else edge
+            take.leave(ends[-1] + 1, 4, 4)
+            lines = [values for verb, values in take.lines(0, {}, False, False) if verb == "window"]
+            self.assertEqual(sum(x["ops"] for x in lines), 4)
+            self.assertEqual(["last_ns" in x for x in lines[:-1]], [True] * (len(lines) - 1))
+            self.assertEqual(("last_ns" in lines[-1], "cpu_ns" in lines[-1]), (last == 2,) * 2)
+            self.assertEqual(lines[-1]["i"], last - 1 if last == 1 else 2)
+
+    def test_tasks_share_the_figures_of_their_thread(self):
+        for workload in ("cpu", "sleep"):
+            with self.subTest(workload=workload):
+                worker = self.worker()
+                ready = worker.prepare(workload=workload, mechanism="asyncio", workers=3)
+                worker.go()
+                lines = worker.collect()
+                windows, carrier = self.of(lines, "window"), self.of(lines, "carrier")
+                self.assertFalse(any("cpu_ns" in x for x in windows))
+                self.assertEqual([int(x["i"]) for x in carrier], list(range(-2, 4)))
+                self.assertEqual({x["tid"] for x in carrier}, {ready["carriers"]})
+                for x in carrier:
+                    inside = [y for y in windows if y["i"] == x["i"]]
+                    wall_ns = max(int(y["last_ns"]) for y in inside) - min(int(y["first_ns"]) for y in inside)
+                    self.assertLessEqual(0, int(x["cpu_ns"]))
+                    self.assertLessEqual(int(x["cpu_ns"]), wall_ns + MS)
+                totals = self.of(lines, "total")
+                self.assertEqual(len({x["started_ns"] for x in totals}), 1)  # one opener released them all
+                if workload == "cpu":  # turns of one operation each
+                    ops = [int(x["ops"]) for x in totals]
+                    self.assertLessEqual(max(ops) - min(ops), 1)
+                    self.assertGreater(sum(int(x["cpu_ns"]) for x in carrier), 0)
+
+    def test_tasks_never_spin(self):
+        worker = self.worker()
+        worker.prepare(mechanism="asyncio", workers=2)
+        used = lambda: ticks_of(worker.process.pid)
+        before, start_ns = used(), time.monotonic_ns() + 400 * MS
+        more = "pass=throughput start_ns=%d spin_ns=%d" % (start_ns, 400 * MS)
+        worker.expect("stopped", "go id=7 ramp_ns=1 window_ns=1 windows=1 tail_ns=1 " + more)
+        self.assertLess(used() - before, 10)  # hundredths of a second
+
+    def test_interpreters_have_the_lock_they_say(self):
+        """One long C call in one of them: does a thread of the main interpreter run meanwhile?"""
+        ready = self.worker().prepare(mechanism="subinterpreters", workers=2)
+        module, (source, sink) = carriers.interpreters(), os.pipe()
+        guest = carriers.Guest(module, 0, ("noop", {"batch": 1}))
+        text = "import os, time; from itertools import repeat; a = time.monotonic_ns(); sum(repeat(0, %d)); "
+        text += "os.write(%d, b'%%d %%d' %% (a, time.monotonic_ns()))"
+
+        def body():
+            guest.obey(("open",))
+            guest.execute(text % (20000000, sink))
+            guest.close()
+
+        thread = threading.Thread(target=body)
+        thread.start()
+        stamps = []
+        while thread.is_alive():
+            stamps.append(time.monotonic_ns())
+            time.sleep(0.002)
+        begin_ns, end_ns = map(int, os.read(source, 99).split())
+        os.close(source), os.close(sink)
+        self.assertGreater(end_ns - begin_ns, 20 * MS)
+        ran = sum(begin_ns + MS < x < end_ns - MS for x in stamps) > 2
+        self.assertEqual(ready["gil"], str(int(not ran)))
+
+
 class Peer:
     """Answers 7 b + 3 on the FIFOs of some workers."""
 
@@ -262,7 +376,8 @@ class Peer:
 
 class TestPasses(Base):
     def test_histograms_hold_the_operations_of_the_windows(self):
-        for workload, mechanism in itertools.product(("cpu", "noop"), ("threads", "processes-fork")):
+        mechanisms = ("threads", "processes-fork", "asyncio", "subinterpreters")
+        for workload, mechanism in itertools.product(("cpu", "noop"), mechanisms):
             with self.subTest(workload=workload, mechanism=mechanism):
                 worker = self.worker()
                 worker.prepare(workload=workload, mechanism=mechanism, workers=2)
@@ -290,13 +405,12 @@ class TestPasses(Base):
         self.assertTrue(int(hist["min"]) * count <= int(hist["sum"]) <= int(hist["max"]) * count)
 
     def test_latencies_beyond_the_record_are_folded_in(self):
-        module = load_worker()
         plan = {"ramp_ns": 10 * MS, "window_ns": 10 * MS, "windows": 3, "tail_ns": 0, "spans": 0, "timed": True}
-        lane = module.Lane(0, "noop", {"batch": 1})
+        lane = loops.Lane(0, "noop", {"batch": 1})
         lane.open()
         lane.arm(plan, [(0, time.monotonic_ns())], 7)
         lane.run(0, 0, 0, time.monotonic_ns())
-        lines = [module.parse(x) for x in lane.report({}, False)]
+        lines = [(verb, texts(values)) for verb, values in lane.report({}, False)]
         lane.close()
         for window in self.of(lines, "window"):
             if 0 <= int(window["i"]) < 3 and window["ops"] != "0":
@@ -320,7 +434,7 @@ class TestPasses(Base):
                     self.assertEqual(len(ends), 9 if "=9" in more else inside + 1)
 
     def test_two_cells_alternate(self):
-        for mechanism in ("threads", "processes-fork"):
+        for mechanism in ("threads", "processes-fork", "asyncio", "subinterpreters"):
             with self.subTest(mechanism=mechanism):
                 worker = self.worker()
                 steps = {7: 300, 8: 900}
@@ -338,11 +452,10 @@ class TestPasses(Base):
                         self.assertGreaterEqual(int(total["started_ns"]), begin_ns)
 
     def test_loops_leave_nothing_to_the_collector(self):
-        module = load_worker()
         plan = {"ramp_ns": 20 * MS, "window_ns": 20 * MS, "windows": 3, "tail_ns": 0, "spans": 5}
-        for workload, timed in itertools.product(("noop", "cpu", "sleep"), (False, True)):
-            params = module.WORKLOADS[workload][0]
-            lane = module.Lane(0, workload, params)
+        for workload, timed in itertools.product(("noop", "cpu", "sleep", "serial"), (False, True)):
+            params = loops.WORKLOADS[workload].params
+            lane = loops.Lane(0, workload, params)
             lane.open()
             lane.arm(dict(plan, timed=timed), [(0, time.monotonic_ns())], 10 ** 6)
             gc.collect()
@@ -362,6 +475,42 @@ class TestProtocol(Base):
         self.assertEqual(values["switch_ns"], "5000000")
         self.assertGreater(int(values["timer_cost_ps"]), 0)
         self.assertEqual(values["mechanisms"].split(","), list(MECHANISMS))
+        self.assertEqual(values["except"], ",".join(x + ":serial" for x in MECHANISMS[1:]))
+        name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+        name = "concurrent.interpreters" if sys.version_info >= (3, 14) else name
+        self.assertEqual(values["subinterpreters_api"], name)
+        self.assertNotIn("gil_reenabled_by", values)
+
+    def test_what_is_not_there_is_not_offered(self):
+        def missing(name):
+            raise ImportError("no " + name)
+
+        real, carriers.importlib = carriers.importlib, types.SimpleNamespace(import_module=missing)
+        self.addCleanup(setattr, carriers, "importlib", real)
+        values = program.identity()
+        self.assertNotIn("subinterpreters", values["mechanisms"] + values["except"])
+        self.assertIn("no _xxsubinterpreters", values["subinterpreters_absent"])
+        self.assertNotIn("subinterpreters_api", values)
+
+    @unittest.skipUnless(sysconfig.get_config_var("Py_GIL_DISABLED"), "this build always has a GIL")
+    def test_who_turned_the_gil_on_is_named(self):
+        """An extension that does not say it can do without, imported at start-up as a .pth file would."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = os.path.join(folder, "stale.c")
+            with open(source, "w") as file:
+                file.write(STALE)
+            with open(os.path.join(folder, "sitecustomize.py"), "w") as file:
+                file.write("import stale")
+            target = os.path.join(folder, "stale" + sysconfig.get_config_var("EXT_SUFFIX"))
+            include = "-I" + sysconfig.get_path("include")
+            subprocess.run(["cc", "-shared", "-fPIC", include, source, "-o", target], check=True)
+            for gil, on, name in ((None, "1", "stale"), ("1", "1", None), ("0", "0", None)):
+                env = {k: v for k, v in os.environ.items() if k != "PYTHON_GIL"}
+                env.update({"PYTHONPATH": folder}, **({"PYTHON_GIL": gil} if gil else {}))
+                command = [sys.executable, "-B", WORKER]
+                done = subprocess.run(command, input=b"hello v=1\n", stdout=subprocess.PIPE, env=env)
+                values = dict(x.split("=", 1) for x in done.stdout.decode().split()[1:])
+                self.assertEqual((values["gil"], values.get("gil_reenabled_by")), (on, name))
 
     def test_ping_reads_the_shared_clock(self):
         worker = self.worker()
@@ -379,6 +528,8 @@ class TestProtocol(Base):
             ("prepare require=telepathy " + ready, "unsupported", "prepare"),
             ("prepare id=1 workload=chess mechanism=threads workers=1", "unsupported", "prepare"),
             ("prepare id=1 workload=cpu mechanism=magic workers=1", "unsupported", "prepare"),
+            ("prepare id=1 workload=serial mechanism=asyncio workers=1", "unsupported", "prepare"),
+            ("prepare id=1 workload=serial mechanism=threads workers=1 permille=1001", "unsupported", "prepare"),
             ("prepare id=1 workload=cpu mechanism=threads workers=0", "unsupported", "prepare"),
             ("prepare id=1 workload=cpu mechanism=threads", "unsupported", "prepare"),
             ("prepare id=1 workload=pipe mechanism=threads workers=1", "unsupported", "prepare"),
@@ -401,11 +552,10 @@ class TestProtocol(Base):
         self.assertTrue(worker.collect("id=1"))
 
     def test_escapes_are_undone_and_made(self):
-        module = load_worker()
         for text in ("a b", "100%", "tab\tend", "Zoë", "\u2028", "a=b", ""):
-            escaped = module.escape(text)
+            escaped = program.escape(text)
             self.assertEqual(len(escaped.split()), 1 if text else 0)
-            self.assertEqual(module.unescape(escaped), text)
+            self.assertEqual(program.unescape(escaped), text)
 
 
 class TestLives(Base):
@@ -492,6 +642,12 @@ def status_of(tid):
 def alive(tid):
     text = status_of(tid)
     return bool(text) and "State:\tZ" not in text
+
+
+def ticks_of(pid):
+    """CPU time, in hundredths of a second."""
+    with open("/proc/%d/stat" % pid) as file:
+        return sum(map(int, file.read().rpartition(")")[2].split()[11:13]))
 
 
 def switches_of(tid):
