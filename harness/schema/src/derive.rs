@@ -61,6 +61,15 @@ impl Trial {
         self.gil == Some(true) || self.turns == Some(true)
     }
 
+    /// What an operation is of the unit that rates count: 1, or under strong scaling (`scaling=strong`: each worker
+    /// does its share of one job) 1 / N, so that rates count jobs at every N.
+    fn unit(&self) -> f64 {
+        match self.params.get("scaling").map(String::as_str) {
+            Some("strong") => 1.0 / f64::from(self.workers.max(1)),
+            _ => 1.0,
+        }
+    }
+
     /// Operations a second of all workers over the windows.
     ///
     /// Sum over workers of ops / (last crossing - first crossing), times the share of the windows
@@ -77,7 +86,7 @@ impl Trial {
                 rate += s.ops as f64 * 1e9 / s.span_ns as f64 * (1.0 - s.outside);
             }
         }
-        (rate > 0.0).then_some(rate)
+        (rate > 0.0).then_some(rate * self.unit())
     }
 
     /// Operations a second of one worker over the windows; 0 if it completed nothing.
@@ -86,7 +95,7 @@ impl Trial {
         if s.span_ns == 0 {
             return Some(0.0);
         }
-        Some(s.ops as f64 * 1e9 / s.span_ns as f64 * (1.0 - s.outside))
+        Some(s.ops as f64 * 1e9 / s.span_ns as f64 * (1.0 - s.outside) * self.unit())
     }
 
     /// Operations a second of all workers, window by window.

@@ -19,7 +19,7 @@ use crate::worker::process::ProcessLauncher;
 
 /// Checks every model asked for; exit code 1 if a check fails.
 pub fn run(args: &ConformArgs) -> anyhow::Result<ExitCode> {
-    let found = super::find(&args.worker)?;
+    let found = super::find(&args.worker, &args.models)?;
     let ids = found.models();
     for pattern in &args.models {
         if !ids.iter().any(|id| glob_match(pattern, id)) {

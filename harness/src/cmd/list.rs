@@ -9,7 +9,7 @@ use crate::worker::discover::Discovery;
 
 /// Prints the table.
 pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
-    let found = super::find(&args.worker)?;
+    let found = super::find(&args.worker, &[])?;
     let models: Vec<_> = found
         .found
         .iter()

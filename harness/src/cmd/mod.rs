@@ -21,7 +21,7 @@ use crate::worker::{guard, peer};
 pub fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Doctor(args) => {
-            let found = find(&args.worker)?;
+            let found = find(&args.worker, &[])?;
             let receipts: Vec<_> = found.found.iter().map(|f| f.runtime.clone()).collect();
             doctor::run(&args.json, &receipts, &found.absent)
         }
@@ -36,10 +36,10 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Discovers runtimes and workers.
-fn find(args: &WorkerArgs) -> anyhow::Result<Discovery> {
+/// Discovers runtimes and workers that the patterns may mean.
+fn find(args: &WorkerArgs, wanted: &[String]) -> anyhow::Result<Discovery> {
     let launcher = ProcessLauncher::new().context("where this program lies")?;
-    Ok(discover(&launcher, &args.workers_own, &args.runtimes)?)
+    Ok(discover(&launcher, &args.workers_own, &args.runtimes, wanted)?)
 }
 
 /// Prints the result: JSON on stdout or in a file, text on stdout.

@@ -30,7 +30,14 @@ use crate::{Unable, answer, host, state};
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let roots = Roots::default();
     let topo = Topo::read(&roots);
-    let found = super::find(&args.worker)?;
+    let past = args.resume.as_ref().map(|dir| resume(dir, args)).transpose()?;
+    let asked = spec(args);
+    let wanted = match (&past, &asked) {
+        (Some((_, header, _)), _) => header.plan.models.clone(),
+        (None, Ok(spec)) => spec.models.clone(),
+        (None, Err(_)) => Vec::new(),
+    };
+    let found = super::find(&args.worker, &wanted)?;
     let host = host::read(&roots, &topo);
     let context = Context::read(&roots, host.hypervisor.as_deref());
     let speed = host.hypervisor.is_some().then(SpeedProbe::default);
@@ -41,12 +48,11 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         CountersArg::None => Vec::new(),
     };
     let models = infos(&found);
-    let (recorder, header, past) = if let Some(dir) = &args.resume {
-        let (recorder, header, past) = resume(dir, args)?;
+    let (recorder, header, past) = if let Some((recorder, header, past)) = past {
         same_place(&header, &past, &host, &found)?;
         (recorder, header, past)
     } else {
-        let spec = spec(args)?;
+        let spec = asked?;
         let policy: Policy = spec.placement.parse().map_err(|e| Unable(format!("{e}")))?;
         let absent: Vec<String> = found.absent.iter().map(|a| a.model.clone()).collect();
         let site = Site {

@@ -8,12 +8,21 @@ use serde::Deserialize;
 
 use crate::Unable;
 
-/// Profiles are plan files that come with the program.
-const PROFILES: [(&str, &str); 3] = [
+/// Plan files that come with the program: profiles, and one for each experiment.
+const PLANS: [(&str, &str); 9] = [
     ("smoke", include_str!("../../plans/smoke.toml")),
     ("standard", include_str!("../../plans/standard.toml")),
     ("paper", include_str!("../../plans/paper.toml")),
+    ("e1-parallel", include_str!("../../plans/e1-parallel.toml")),
+    ("e3-io", include_str!("../../plans/e3-io.toml")),
+    ("e14-subinterpreters", include_str!("../../plans/e14-subinterpreters.toml")),
+    ("e15-no-gil", include_str!("../../plans/e15-no-gil.toml")),
+    ("e16-serial", include_str!("../../plans/e16-serial.toml")),
+    ("e19-memory", include_str!("../../plans/e19-memory.toml")),
 ];
+
+/// The first three of them.
+const PROFILES: usize = 3;
 
 /// Which worker counts of CPU-bound workloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -90,7 +99,7 @@ impl Spec {
     /// A profile that comes with the program.
     pub fn profile(name: &str) -> Result<Self, Unable> {
         let text = profile_text(name).ok_or_else(|| {
-            let names: Vec<&str> = PROFILES.iter().map(|(n, _)| *n).collect();
+            let names: Vec<&str> = PLANS[..PROFILES].iter().map(|(n, _)| *n).collect();
             Unable(format!(
                 "no profile `{name}`; there are {}{}",
                 names.join(", "),
@@ -100,11 +109,16 @@ impl Spec {
         Self::from_text(name, text, "profile")
     }
 
-    /// A plan file.
+    /// A plan file, or one of those that come with the program by its name.
     pub fn file(path: &Path) -> Result<Self, Unable> {
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Unable(format!("{shown}: {e}; see harness/plans for examples")))?;
+        if let (false, Some(text)) = (path.exists(), plan_text(&shown)) {
+            return Self::from_text(&shown, text, &shown);
+        }
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            let names: Vec<&str> = PLANS[PROFILES..].iter().map(|(n, _)| *n).collect();
+            Unable(format!("{shown}: {e}; plans that come with the program: {}", names.join(", ")))
+        })?;
         let name =
             path.file_stem().map_or_else(|| shown.clone(), |s| s.to_string_lossy().into_owned());
         Self::from_text(&name, &text, &shown)
@@ -188,7 +202,13 @@ impl Spec {
 }
 
 fn profile_text(name: &str) -> Option<&'static str> {
-    PROFILES.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+    PLANS[..PROFILES].iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+}
+
+/// By its name, or by what comes before the first `-`: `e16`.
+fn plan_text(name: &str) -> Option<&'static str> {
+    let named = |n: &str| n == name || n.split('-').next() == Some(name);
+    PLANS.iter().find(|(n, _)| named(n)).map(|(_, text)| *text)
 }
 
 fn parse(text: &str, shown: &str) -> Result<File, Unable> {
@@ -250,10 +270,14 @@ mod tests {
 
     #[test]
     fn every_profile_parses() {
-        for (name, _) in PROFILES {
-            let spec = Spec::profile(name).unwrap();
+        for (name, _) in PLANS {
+            let spec = Spec::file(Path::new(name)).unwrap();
             assert!(spec.blocks >= 3, "{name}");
         }
+        let e16 = Spec::file(Path::new("e16")).unwrap();
+        assert_eq!(e16.params["serial"]["permille"].len(), 7);
+        let e = Spec::file(Path::new("e99.toml")).unwrap_err().to_string();
+        assert!(e.contains("e16-serial"), "{e}");
         assert_eq!(Spec::profile("paper").unwrap().budget, None);
         let e = Spec::profile("papr").unwrap_err().to_string();
         assert!(e.contains("did you mean paper"), "{e}");

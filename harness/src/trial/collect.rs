@@ -87,8 +87,9 @@ pub(crate) fn figures(
 ) -> Result<(), Failure> {
     let when = "at collect";
     let end = Instant::now() + limit;
-    // Every worker hands in a window, a histogram and little else per interval.
-    let most = 64 + 16 * (trial.windows_n as usize + 8) * trial.workers as usize;
+    // Every worker hands in a window, a histogram and little else per interval; so do carriers.
+    let each = trial.workers as usize + trial.carriers.len();
+    let most = 64 + 16 * (trial.windows_n as usize + 8) * each;
     for lines in 0.. {
         let line = link.recv(when, end.saturating_duration_since(Instant::now()))?;
         if lines > most {

@@ -227,6 +227,11 @@ impl Stage<'_> {
         }
         let dir = cast.peer.as_ref().map(|(_, dir)| dir.path().display().to_string());
         let workers = if trial.arm == Arm::Ceiling { 1 } else { trial.workers };
+        if trial.params.get("scaling").is_some_and(|s| s == "strong") {
+            let whole = self.whole_job(cast, trial, mechanism)?;
+            let share = (whole / u64::from(trial.workers)).max(1);
+            trial.params.insert("steps".to_owned(), share.to_string());
+        }
         for (k, link) in cast.links.iter_mut().enumerate() {
             let mut line = Line::new("prepare").with("id", 1).with("workload", &trial.workload);
             line = line.with("mechanism", mechanism).with("workers", workers);
@@ -276,6 +281,21 @@ impl Stage<'_> {
         Ok(carriers)
     }
 
+    /// Steps of one worker's operation where the plan does not say: asked of the worker, whose choice it is.
+    fn whole_job(&self, cast: &mut Cast, trial: &Trial, mechanism: &str) -> Result<u64, Failure> {
+        if let Some(steps) = trial.params.get("steps").and_then(|s| s.parse().ok()) {
+            return Ok(steps);
+        }
+        let mut line = Line::new("prepare").with("id", 0).with("workload", &trial.workload);
+        line = line.with("mechanism", mechanism).with("workers", 1).with("seed", trial.seed);
+        let link = &mut cast.links[0];
+        link.send(&line);
+        let ready = link.expect("ready", "at prepare", self.limits.prepare)?;
+        ready.num("steps").map_err(|source| {
+            Failure::Link(LinkError::Garbage { when: "at prepare".to_owned(), source })
+        })
+    }
+
     fn start_peer(&self, trial: &Trial) -> Result<(Box<dyn Link>, tempfile::TempDir), Failure> {
         let setup = |e: std::io::Error| Failure::Setup(format!("FIFOs for `pipe`: {e}"));
         let dir = tempfile::Builder::new().prefix("amdahl-").tempdir().map_err(setup)?;
@@ -294,7 +314,7 @@ impl Stage<'_> {
     /// Pins each carrier; where that is refused the trial says so and counts as not placed.
     fn pin(&self, trial: &mut Trial, mut carriers: Vec<(usize, Carrier)>) {
         let cpus = trial.placement.cpus.clone();
-        let one_each = carriers.len() == cpus.len();
+        let one_each = carriers.len() == cpus.len() && carriers.iter().all(|(_, c)| c.w.is_some());
         let lone = trial.arm == Arm::Ceiling && cpus.len() == trial.workers as usize;
         for (k, (process, carrier)) in carriers.iter_mut().enumerate() {
             // More carriers than workers (an M:N runtime): each may use all the CPUs of the cell, and in a ceiling

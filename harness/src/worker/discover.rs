@@ -75,11 +75,13 @@ impl Discovery {
 /// Finds the built-in workers' runtimes and the user's own.
 ///
 /// `own` is `NAME=CMD`, `runtimes` is `LANG=PATH`; what is wrong with those is an error, what is wrong
-/// with something found by itself is an absence with its reason.
+/// with something found by itself is an absence with its reason. `wanted` are patterns of models: workers that none of
+/// them can mean are neither built nor started.
 pub fn discover(
     launcher: &(dyn Launcher + Sync),
     own: &[String],
     runtimes: &[String],
+    wanted: &[String],
 ) -> Result<Discovery, Unable> {
     let langs = places::langs();
     let named = named_runtimes(runtimes, &langs)?;
@@ -93,6 +95,10 @@ pub fn discover(
             return Err(Unable(text));
         }
         candidates.push(candidate);
+    }
+    // A pattern that means nothing is somebody's mistake, and wants to see what there is.
+    if wanted.iter().all(|p| candidates.iter().any(|c| may_mean(p, &c.id))) {
+        candidates.retain(|c| wanted.is_empty() || wanted.iter().any(|p| may_mean(p, &c.id)));
     }
     let mut discovery = Discovery::default();
     for (candidate, greeted) in greet_all(launcher, candidates) {
@@ -108,6 +114,12 @@ pub fn discover(
         discovery.absent.extend(rows_without_runtime(lang, &discovery));
     }
     Ok(discovery)
+}
+
+/// Whether a pattern of models may mean one of a runtime's; its label stands after the mechanism.
+fn may_mean(pattern: &str, id: &str) -> bool {
+    let runtime = pattern.split_once('/').map_or(pattern, |(runtime, _)| runtime);
+    places::glob_match(runtime, id.split('@').next().unwrap_or(id))
 }
 
 /// `--runtime LANG=PATH`, each with its language.
@@ -320,4 +332,73 @@ fn hello_once(launcher: &(dyn Launcher + Sync), spec: &WorkerSpec) -> Result<Hel
 fn command_text(spec: &WorkerSpec) -> String {
     let words: Vec<_> = spec.argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(text: &str) -> Hello {
+        Hello::parse(&Line::parse(text).unwrap()).unwrap()
+    }
+
+    fn found(id: &str, text: &str) -> Found {
+        let spec = WorkerSpec { argv: vec!["x".into()], env: Vec::new(), env_pad_bytes: 0 };
+        let runtime = receipt(id, "python", Path::new("/x"));
+        Found { runtime, spec, hello: hello(text), hello_ns: 1 }
+    }
+
+    #[test]
+    fn patterns_mean_runtimes_by_their_part_before_the_slash() {
+        for (pattern, id, may) in [
+            ("rust/*", "rust", true),
+            ("rust/*", "python3.13", false),
+            ("*/threads", "go1.26", true),
+            ("python3.11/threads@pyenv", "python3.11@pyenv", true),
+            ("*", "node20", true),
+        ] {
+            assert_eq!(may_mean(pattern, id), may, "{pattern} {id}");
+        }
+    }
+
+    #[test]
+    fn what_a_worker_lacks_becomes_a_row() {
+        let found = found(
+            "java17@system",
+            "hello v=1 lang=java runtime=17 workloads=cpu,serial,mem mechanisms=threads,virtual \
+             except=virtual:serial,*:mem absent.fibers=needs%20a%20newer%20JDK",
+        );
+        assert_eq!(found.hello.workloads_of("threads"), ["cpu", "serial"]);
+        assert_eq!(found.hello.workloads_of("virtual"), ["cpu"]);
+        let absent = mechanisms_absent(&found);
+        assert_eq!(absent[0].model, "java17/fibers@system");
+        assert_eq!(absent[0].why.reason, "needs a newer JDK");
+    }
+
+    #[test]
+    fn rows_stay_for_what_no_runtime_fills() {
+        let python = places::langs().into_iter().find(|l| l.name == "python").unwrap();
+        let text = "hello v=1 lang=python runtime=3.13 gil=1 workloads=cpu mechanisms=threads";
+        let rows = |ids: &[&str]| -> Vec<String> {
+            let found = ids.iter().map(|id| found(id, text)).collect();
+            let discovery = Discovery { found, absent: Vec::new() };
+            rows_without_runtime(&python, &discovery).into_iter().map(|a| a.model).collect()
+        };
+        assert_eq!(rows(&["rust"]), ["python/threads", "python3.13t/threads"]);
+        assert_eq!(rows(&["python3.12"]), ["python3.13t/threads"]);
+        assert!(rows(&["python3.14t@tools", "python3.12"]).is_empty());
+    }
+
+    #[test]
+    fn a_free_threaded_build_with_its_lock_on_is_no_free_threaded_model() {
+        let says = |more: &str| hello(&format!("hello v=1 lang=python runtime=3.13t {more}"));
+        let named = |id: &str| receipt(id, "python", Path::new("/x"));
+        assert!(lock_as_named(&named("python3.13t"), &says("gil=0")).is_ok());
+        assert!(lock_as_named(&named("python3.13t+gil@tools"), &says("gil=1")).is_ok());
+        assert!(lock_as_named(&named("python3.13"), &says("gil=1")).is_ok());
+        let why = |id, hello| lock_as_named(&named(id), &hello).unwrap_err().reason;
+        assert!(why("python3.13t", says("gil=1 gil_reenabled_by=_foo")).contains("_foo"));
+        assert!(why("python3.13t@tools", says("gil=1")).contains("PYTHON_GIL"));
+        assert!(why("python3.13t+gil", says("gil=0")).contains("the lock is off"));
+    }
 }

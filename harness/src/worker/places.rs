@@ -105,6 +105,9 @@ fn roots(pattern: &str) -> Vec<(PathBuf, String)> {
         let value = std::env::var_os(variable).filter(|v| !v.is_empty());
         return value.map(|v| (PathBuf::from(v), rest.to_owned())).into_iter().collect();
     }
+    if head.is_empty() {
+        return vec![(PathBuf::from("/"), rest.to_owned())];
+    }
     if head == "~" {
         return home().map(|h| (h, rest.to_owned())).into_iter().collect();
     }
@@ -297,6 +300,7 @@ mod tests {
         }
         std::os::unix::fs::symlink("python3", bin.join("python3.9")).unwrap();
         assert_eq!(expand(dir.path(), "versions/*/bin/python3*").len(), 3);
+        assert_eq!(roots("/usr/*/bin/go"), [(PathBuf::from("/"), "usr/*/bin/go".to_owned())]);
     }
 
     #[test]
