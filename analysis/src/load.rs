@@ -5,11 +5,11 @@
 
 mod decode;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use amdahl_schema::{
-    Arm, Contest, Pass, ReadError, RunHeader, Stage, Status, TRIALS_FILE, Trial, read_run,
+    Arm, Contest, Pass, Plan, ReadError, RunHeader, Stage, Status, TRIALS_FILE, Trial, read_run,
 };
 use polars::prelude::*;
 use thiserror::Error;
@@ -56,11 +56,12 @@ pub enum LoadError {
 pub struct RunFrames {
     /// Name of its directory.
     pub name: String,
-    /// The header, reduced to the selection.
+    /// The header, reduced to the selection; the workloads of its blocks are named as in the frames.
     pub header: RunHeader,
     /// `trials.jsonl:LINE` of a torn last line.
     pub torn: Option<String>,
-    /// One row a trial: what was run, how it ended, and the derived measures.
+    /// One row a trial: what was run, how it ended, and the derived measures. A workload that was planned
+    /// with several sets of parameters is named with them (`mem kind=chase`), here and in all that follows.
     pub trials: DataFrame,
     /// One row a trial and counter.
     pub counters: DataFrame,
@@ -68,8 +69,8 @@ pub struct RunFrames {
     pub latencies: Vec<LatencyTrial>,
     /// Ends of the first operations of each worker.
     pub spans: Vec<SpanTrial>,
-    /// Parameters by number of the trial, where a workload was planned with several sets of them.
-    pub labels: HashMap<u64, String>,
+    /// Planned parameters of each workload as it is named.
+    pub params: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// Reads a run and keeps what is selected.
@@ -82,29 +83,45 @@ pub fn load(dir: &Path, models: &Selection, workloads: &Selection) -> Result<Run
     let recorded: HashSet<u64> = run.trials.iter().map(|(_, t)| t.seq).collect();
     header.plan.blocks.retain(|b| !b.spare || b.trials.iter().any(|t| recorded.contains(&t.seq)));
     header.absent.retain(|a| models.holds(&a.model));
-    let trials: Vec<(usize, Trial)> = run
+    let mut trials: Vec<(usize, Trial)> = run
         .trials
         .into_iter()
         .filter(|(_, t)| models.holds(&t.model) && workloads.holds(&t.workload))
         .collect();
+    name_workloads(&mut header.plan, &mut trials);
     let mut latencies = Vec::new();
     let mut spans = Vec::new();
     for (line, trial) in &trials {
         latencies.extend(decode::latency(&path, *line, trial)?);
         spans.extend(decode::spans(trial));
     }
-    let labels = header.plan.param_labels();
     let frame_error = |source| LoadError::Frame { path: path.clone(), source };
     Ok(RunFrames {
         name: directory_name(dir),
         torn: run.torn_line.map(|line| format!("{TRIALS_FILE}:{line}")),
-        trials: trials_frame(&trials, &labels).map_err(frame_error)?,
+        trials: trials_frame(&trials).map_err(frame_error)?,
         counters: counters_frame(&trials).map_err(frame_error)?,
         latencies,
         spans,
+        params: header.plan.blocks.iter().map(|b| (b.workload.clone(), b.params.clone())).collect(),
         header,
-        labels,
     })
+}
+
+/// Adds to a workload what tells it from others of the run that share its id.
+fn name_workloads(plan: &mut Plan, trials: &mut [(usize, Trial)]) {
+    let labels = plan.param_labels();
+    let name = |workload: &mut String, seq: u64| {
+        if let Some(label) = labels.get(&seq).filter(|l| !l.is_empty()) {
+            *workload = format!("{workload} {label}");
+        }
+    };
+    trials.iter_mut().for_each(|(_, t)| name(&mut t.workload, t.seq));
+    for b in &mut plan.blocks {
+        if let Some(first) = b.trials.first() {
+            name(&mut b.workload, first.seq);
+        }
+    }
 }
 
 /// Models and workloads that a run knows of, for the check of a selection.
@@ -127,16 +144,14 @@ fn directory_name(dir: &Path) -> String {
     real.file_name().map_or_else(|| "run".to_owned(), |n| n.to_string_lossy().into_owned())
 }
 
-fn trials_frame(
-    trials: &[(usize, Trial)],
-    labels: &BTreeMap<u64, String>,
-) -> PolarsResult<DataFrame> {
+fn trials_frame(trials: &[(usize, Trial)]) -> PolarsResult<DataFrame> {
     let text = |f: &dyn Fn(&Trial) -> String| trials.iter().map(|(_, t)| f(t)).collect::<Vec<_>>();
     let whole = |f: &dyn Fn(&Trial) -> u32| trials.iter().map(|(_, t)| f(t)).collect::<Vec<_>>();
     let maybe =
         |f: &dyn Fn(&Trial) -> Option<u64>| trials.iter().map(|(_, t)| f(t)).collect::<Vec<_>>();
     let real =
         |f: &dyn Fn(&Trial) -> Option<f64>| trials.iter().map(|(_, t)| f(t)).collect::<Vec<_>>();
+    let param = |key: &'static str| maybe(&move |t: &Trial| t.params.get(key)?.parse().ok());
     let share = |f: fn(&amdahl_schema::WorkerShare) -> f64| {
         real(&move |t: &Trial| t.shares().map(|s| s.iter().map(f).sum()))
     };
@@ -146,7 +161,6 @@ fn trials_frame(
         "block" => whole(&|t| t.block),
         "model" => text(&|t| t.model.clone()),
         "workload" => text(&|t| t.workload.clone()),
-        "params" => text(&|t| labels.get(&t.seq).cloned().unwrap_or_default()),
         "workers" => whole(&|t| t.workers),
         "arm" => text(&|t| arm_id(t.arm).to_owned()),
         "pass" => text(&|t| pass_id(t.pass).to_owned()),
@@ -161,6 +175,11 @@ fn trials_frame(
         "windows_n" => whole(&|t| t.windows_n),
         "spawn_ns" => maybe(&|t| t.spawn_ns),
         "setup_ns" => maybe(&|t| t.setup_ns),
+        "timer" => trials.iter().map(|(_, t)| t.timer.clone()).collect::<Vec<_>>(),
+        "timer_cost_ps" => maybe(&|t| t.timer_cost_ps),
+        "bytes" => param("bytes"),
+        "steps" => param("steps"),
+        "chunk" => param("chunk"),
         "skew_ns" => maybe(&Trial::skew_ns),
         "rate" => real(&Trial::rate),
         "effective_cpus" => real(&Trial::effective_cpus),
@@ -172,6 +191,8 @@ fn trials_frame(
         "share_outside" => share(|s| s.outside),
         "foreign_delay" => real(&Trial::foreign_delay_share),
         "cpu_slowdown" => real(&Trial::cpu_slowdown),
+        "speed_cpus" => whole(&|t| t.gates.speed.len() as u32),
+        "settle_ns" => maybe(&|t| t.gates.settle_ns),
         "drift" => real(&Trial::drift),
         "contest" => text(&|t| contest_id(&t.contest())),
         "capacity_ticks" => real(&|t| Some(t.gates.capacity_ticks())),

@@ -3,7 +3,11 @@
 //! Orders models the same way in every table and figure, whatever order the run measured them in.
 //! Never decides anything about a model: what it is capable of is measured.
 
-use std::cmp::Ordering;
+mod workload;
+
+use std::cmp::{Ordering, Reverse};
+
+pub use workload::{KeyPart, workload_id, workload_key};
 
 /// A model id and its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +35,10 @@ pub struct ModelName {
 pub enum Sharing {
     /// OS threads of one process.
     Threads,
-    /// Processes with a memory each.
-    Processes,
     /// Anything else inside one process: tasks, goroutines, interpreters.
     Other,
+    /// Processes with a memory each.
+    Processes,
 }
 
 impl Sharing {
@@ -42,8 +46,8 @@ impl Sharing {
     pub fn title(self) -> &'static str {
         match self {
             Self::Threads => "Threads of one process",
+            Self::Other => "Other models in one process",
             Self::Processes => "Processes",
-            Self::Other => "Other models",
         }
     }
 }
@@ -80,16 +84,25 @@ impl ModelName {
         }
     }
 
+    /// The runtime alone, with its label wherever that stands: `python3.13t+gil`, `python3.11@pyenv`.
+    pub fn runtime(&self) -> String {
+        let runtime = self.id.split('/').next().unwrap_or(&self.id);
+        match &self.label {
+            Some(label) if !runtime.contains('@') => format!("{runtime}@{label}"),
+            _ => runtime.to_owned(),
+        }
+    }
+
     fn key(&self) -> impl Ord + '_ {
         let language = LANGUAGES.iter().position(|l| *l == self.language);
         (
             self.sharing(),
             language.unwrap_or(LANGUAGES.len()),
             &self.language,
-            &self.version,
+            &self.mechanism,
+            Reverse(&self.version),
             self.free_threaded,
             &self.variant,
-            &self.mechanism,
             &self.option,
             &self.label,
         )
@@ -108,8 +121,8 @@ impl Ord for ModelName {
     }
 }
 
-/// Sorts ids as every table and figure shows them: threads, then processes, then the rest; compiled
-/// languages first; versions as numbers.
+/// Sorts ids as every table and figure shows them: threads, then the rest of what shares a process, then
+/// processes; compiled languages first; the newest version first, its variants and options behind it.
 pub fn in_order(ids: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut names: Vec<ModelName> = ids.into_iter().map(|id| ModelName::parse(&id)).collect();
     names.sort();
@@ -143,13 +156,41 @@ mod tests {
     }
 
     #[test]
-    fn versions_order_as_numbers_and_threads_come_first() {
-        let ids =
-            ["python3.9/processes-fork", "python3.10/threads", "python3.9/threads", "rust/threads"];
-        let sorted = in_order(ids.map(str::to_owned));
-        assert_eq!(
-            sorted,
-            ["rust/threads", "python3.9/threads", "python3.10/threads", "python3.9/processes-fork"]
-        );
+    fn languages_stand_together_newest_first_and_variants_behind_their_base() {
+        let sorted = [
+            "rust/threads",
+            "cpp/threads",
+            "java25/threads",
+            "java17/threads",
+            "python3.13/threads",
+            "python3.13t/threads",
+            "python3.13t+gil/threads",
+            "python3.9/threads",
+            "rust/rayon",
+            "rust/tokio",
+            "go1.26/goroutines",
+            "go1.26/goroutines-pinned",
+            "go1.26+p1/goroutines",
+            "java25/virtual",
+            "node20/workers",
+            "python3.13/asyncio",
+            "python3.8/asyncio",
+            "python3.13/subinterpreters",
+            "rust/processes",
+            "python3.13/processes-fork",
+            "python3.13/processes-spawn",
+            "python3.10/processes-fork",
+            "python3.9/processes-fork",
+        ];
+        let mut backwards = sorted.map(str::to_owned);
+        backwards.reverse();
+        assert_eq!(in_order(backwards), sorted);
+    }
+
+    #[test]
+    fn a_label_belongs_to_the_runtime_wherever_it_stands() {
+        assert_eq!(ModelName::parse("python3.11/threads@pyenv").runtime(), "python3.11@pyenv");
+        assert_eq!(ModelName::parse("python3.11@pyenv/threads").runtime(), "python3.11@pyenv");
+        assert_eq!(ModelName::parse("go1.26+p1/goroutines").runtime(), "go1.26+p1");
     }
 }

@@ -3,12 +3,15 @@
 //! Filled by `summarise`, read by `plot` and `render`, which only lay it out. No frames, no files,
 //! no text that depends on a format.
 
+mod experiments;
 mod figures;
 mod tables;
 
 use amdahl_schema::{Absence, Host, MachineState, Plan, Runtime};
 use amdahl_stats::{IoVerdict, Judgement, Verdict};
 
+use crate::model::workload_id;
+pub use experiments::*;
 pub use figures::*;
 pub use tables::*;
 
@@ -52,10 +55,29 @@ pub struct Summary {
     pub timelines: Vec<TimelineFigure>,
     /// Where the ideal N went, by workload.
     pub budgets: Vec<BudgetFigure>,
+    /// e(N) against a known serial share.
+    pub serial: Option<SerialFigure>,
+    /// Strong and weak scaling.
+    pub scaling: Option<ScalingFigure>,
+    /// Memory-bound work.
+    pub memory: Vec<MemoryRow>,
+    /// Spawn to ready, by model.
+    pub start_up: Vec<StartRow>,
+    /// Cost of timing an operation, by runtime.
+    pub timers: Vec<TimerRow>,
+    /// How fast the CPUs ran around the trials.
+    pub cpu_speeds: CpuSpeeds,
     /// Counters at the decisive N.
     pub counters: CounterTable,
     /// What became of the planned trials.
     pub coverage: Coverage,
+}
+
+impl Summary {
+    /// Whether the rows of a workload are told in a section of their own, not among the decisions.
+    pub fn has_own_table(&self, workload: &str) -> bool {
+        workload_id(workload) == "serial" && (self.serial.is_some() || self.scaling.is_some())
+    }
 }
 
 /// Where and how a run was measured.

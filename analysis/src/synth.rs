@@ -3,6 +3,7 @@
 //! A model behaves as told (parallel, one at a time), with seeded noise, and is written with the
 //! schema's own types, so that what is read back is what the contract says. Never part of a report.
 
+mod pace;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -63,7 +64,8 @@ pub struct Spec {
     pub blocks: u32,
     /// Models.
     pub models: Vec<Model>,
-    /// Workloads out of `cpu`, `sleep`, `pipe`.
+    /// Workloads out of `cpu`, `sleep`, `pipe`, `noop`, `serial`, `mem`, each with its parameters behind it
+    /// (`serial permille=250`).
     pub workloads: Vec<String>,
     /// Whether a block has latency and counters trials too.
     pub all_passes: bool,
@@ -136,15 +138,19 @@ fn plan_blocks(spec: &Spec) -> Vec<PlannedBlock> {
     let mut seq = 0;
     for block in 0..spec.blocks {
         for workload in &spec.workloads {
+            let mut words = workload.split(' ');
+            let id = words.next().unwrap_or_default().to_owned();
+            let pair = |w: &str| w.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned()));
+            let params: BTreeMap<String, String> = words.filter_map(pair).collect();
             for model in &spec.models {
                 blocks.push(PlannedBlock {
                     spare: false,
                     block,
                     tier: 0,
                     model: model.id.clone(),
-                    workload: workload.clone(),
-                    params: BTreeMap::new(),
-                    trials: plan_trials(spec, workload, &mut seq),
+                    workload: id.clone(),
+                    params: params.clone(),
+                    trials: plan_trials(spec, &id, &mut seq),
                 });
             }
         }
@@ -162,7 +168,8 @@ fn plan_trials(spec: &Spec, workload: &str, seq: &mut u64) -> Vec<PlannedTrial> 
             (Arm::Model, Pass::Counters),
         ] {
             let wanted = pass == Pass::Throughput || spec.all_passes;
-            let pointless = arm == Arm::Ceiling && workload != "cpu";
+            let judged = ["cpu", "serial", "mem"].contains(&workload);
+            let pointless = arm == Arm::Ceiling && !judged;
             if wanted && !pointless {
                 trials.push(planned(spec, *n, arm, pass, *seq));
                 *seq += 1;

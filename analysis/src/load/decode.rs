@@ -119,9 +119,10 @@ fn decode(
     let bytes = STANDARD
         .decode(&stored.hdr)
         .map_err(|e| error(path, line, stored, &format!("not base64: {e}")))?;
-    let histogram: Histogram<u64> = Deserializer::new()
+    let mut histogram: Histogram<u64> = Deserializer::new()
         .deserialize(&mut Cursor::new(bytes))
         .map_err(|e| error(path, line, stored, &format!("not an HdrHistogram: {e}")))?;
+    histogram.auto(true); // One worker's may not have room for another's largest value.
     if histogram.len() != stored.n {
         let what = format!("holds {} values, its record says n={}", histogram.len(), stored.n);
         return Err(error(path, line, stored, &what));

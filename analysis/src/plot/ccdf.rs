@@ -3,8 +3,10 @@
 use crate::model::in_order;
 use crate::plot::axis::{Axis, Spacing, share_ticks, time_range, time_ticks, whole_decades};
 use crate::plot::canvas::{Canvas, Stroke};
+use crate::plot::clip::clip;
 use crate::plot::panel::{
-    Area, Grid, clip, draw_frame, draw_legend_at, series_stroke, split_panels,
+    Area, Grid, draw_frame, draw_legend_at, fitting_height, series_stroke, short_title,
+    split_panels,
 };
 use crate::plot::style::{draw_marker, look};
 use crate::plot::text::{SIZE_PT, width_pt};
@@ -13,10 +15,6 @@ use crate::summary::{CcdfPoint, LatencyCurve, LatencyFigure};
 
 /// Height of a plot area, points.
 const PLOT_H: f64 = 120.0;
-/// The same where there are so many rows that the figure would not fit a page.
-const PLOT_H_MANY: f64 = 80.0;
-/// Rows that fit a page at full height.
-const ROWS_FULL: usize = 3;
 /// Markers on one curve.
 const MARKERS: usize = 4;
 
@@ -27,7 +25,7 @@ pub fn draw(figure: &LatencyFigure, facts: &str) -> Figure {
                trial lie beyond. Thin: every trial, to its last operation.";
     let label = figure.curves.iter().map(|c| width_pt(&c.model, SIZE_PT)).fold(40.0, f64::max);
     let columns = figure.panel_workers.len().max(1);
-    let plot_h = if rows.len() > ROWS_FULL { PLOT_H_MANY } else { PLOT_H };
+    let plot_h = fitting_height(rows.len(), 0, PLOT_H);
     let grid = Grid::with_side_legends(rows.len(), columns, label, plot_h, key);
     let mut canvas = Canvas::new(grid.width, grid.height);
     let points = || {
@@ -69,10 +67,7 @@ fn rows(figure: &LatencyFigure) -> Vec<(String, Vec<&str>)> {
     };
     split_panels(&models, |m| m.as_str())
         .into_iter()
-        .map(|(title, members)| {
-            let title = title.replace("Threads of one process", "Threads");
-            (title, members.into_iter().map(named).collect())
-        })
+        .map(|(title, members)| (short_title(&title), members.into_iter().map(named).collect()))
         .collect()
 }
 

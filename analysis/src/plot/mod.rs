@@ -8,8 +8,11 @@ pub mod axis;
 pub mod budget;
 pub mod canvas;
 pub mod ccdf;
+pub mod clip;
+pub mod efficiency;
 pub mod glance;
 pub mod panel;
+pub mod serial;
 pub mod speedup;
 pub mod style;
 pub mod text;
@@ -20,6 +23,9 @@ pub const COLUMN_PT: f64 = 244.8;
 
 /// Width of a figure that spans both columns, points (7 in).
 pub const PAGE_PT: f64 = 504.0;
+
+/// Height that a page has for a figure, points (9.4 in).
+pub const PAGE_H_PT: f64 = 680.0;
 
 /// Series in one panel at most; more become small multiples.
 pub const SERIES_MAX: usize = 6;

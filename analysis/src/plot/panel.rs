@@ -4,7 +4,7 @@ use crate::plot::axis::{Axis, Tick};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
 use crate::plot::style::{Look, draw_marker, look};
 use crate::plot::text::{LINE_PT, SIZE_PT, width_pt};
-use crate::plot::{COLUMN_PT, PAGE_PT, SERIES_MAX};
+use crate::plot::{COLUMN_PT, PAGE_H_PT, PAGE_PT, SERIES_MAX};
 
 /// Room left of a plot area for tick labels and the axis title.
 const LEFT: f64 = 42.0;
@@ -18,6 +18,8 @@ const BOTTOM: f64 = 27.0;
 const LABEL_AT: f64 = 34.0;
 /// Room between rows of panels.
 const GAP: f64 = 8.0;
+/// A lower plot area shows nothing.
+const PLOT_H_MIN: f64 = 56.0;
 
 /// A rectangle on the canvas, points; `y` grows downwards.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -206,52 +208,16 @@ pub fn split_panels<T>(models: &[T], id: impl Fn(&T) -> &str) -> Vec<(String, Ve
     panels
 }
 
-/// The pieces of a polyline inside an area.
-pub fn clip(points: &[(f64, f64)], area: &Area) -> Vec<Vec<(f64, f64)>> {
-    let mut pieces: Vec<Vec<(f64, f64)>> = Vec::new();
-    for pair in points.windows(2) {
-        let Some((a, b)) = clip_segment(pair[0], pair[1], area) else { continue };
-        match pieces.last_mut() {
-            Some(piece) if piece.last() == Some(&a) => piece.push(b),
-            _ => pieces.push(vec![a, b]),
-        }
-    }
-    pieces
+/// A title of [`split_panels`] for a narrow panel.
+pub fn short_title(title: &str) -> String {
+    title.replace(" of one process", "").replace(" in one process", "")
 }
 
-type Point = (f64, f64);
-
-/// Liang-Barsky.
-fn clip_segment(a: Point, b: Point, area: &Area) -> Option<(Point, Point)> {
-    let (dx, dy) = (b.0 - a.0, b.1 - a.1);
-    let (mut t0, mut t1) = (0.0_f64, 1.0_f64);
-    let edges = [
-        (-dx, a.0 - area.x),
-        (dx, area.right() - a.0),
-        (-dy, a.1 - area.y),
-        (dy, area.bottom() - a.1),
-    ];
-    for (p, q) in edges {
-        if p == 0.0 {
-            if q < 0.0 {
-                return None;
-            }
-        } else if p < 0.0 {
-            t0 = t0.max(q / p);
-        } else {
-            t1 = t1.min(q / p);
-        }
-    }
-    let at = |t: f64| {
-        if t == 0.0 {
-            a
-        } else if t == 1.0 {
-            b
-        } else {
-            (a.0 + t * dx, a.1 + t * dy)
-        }
-    };
-    (t0 < t1).then(|| (at(t0), at(t1)))
+/// Height of a plot area in a figure of `rows` rows, each over `legend` lines, that a page can hold: `most`
+/// where there is room for it.
+pub fn fitting_height(rows: usize, legend: usize, most: f64) -> f64 {
+    let each = PAGE_H_PT / rows.max(1) as f64;
+    (each - TOP - BOTTOM - GAP - legend as f64 * LINE_PT).clamp(PLOT_H_MIN.min(most), most)
 }
 
 /// Breaks text into lines at blanks.
@@ -272,15 +238,6 @@ fn wrap(text: &str, width: f64) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const AREA: Area = Area { x: 0.0, y: 0.0, w: 10.0, h: 10.0 };
-
-    #[test]
-    fn lines_end_at_the_edge() {
-        let pieces = clip(&[(-5.0, 5.0), (5.0, 5.0), (5.0, 20.0)], &AREA);
-        assert_eq!(pieces, [vec![(0.0, 5.0), (5.0, 5.0), (5.0, 10.0)]]);
-        assert!(clip(&[(-5.0, -5.0), (-1.0, 20.0)], &AREA).is_empty());
-    }
 
     #[test]
     fn twenty_five_models_are_split_by_kind_six_a_panel() {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::plot::axis::{Axis, Spacing, ratio_ticks, worker_ticks};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
+use crate::plot::clip::clip;
 use crate::plot::panel::{
-    Area, Grid, clip, columns_for, draw_frame, draw_legend, series_stroke, split_panels,
+    Area, Grid, columns_for, draw_frame, draw_legend, fitting_height, series_stroke, split_panels,
 };
 use crate::plot::style::{draw_marker, look};
 use crate::plot::text::{SIZE_PT, width_pt};
@@ -41,7 +42,10 @@ pub fn draw(figure: &SpeedupFigure, kind: Kind, facts: &str) -> Figure {
         }
     };
     let ids = figure.series.iter().map(|s| s.model.as_str());
-    let grid = Grid::new(&legends, columns_for(panels.len(), ids), PLOT_H, key);
+    let columns = columns_for(panels.len(), ids);
+    let most = legends.iter().copied().max().unwrap_or(0);
+    let plot_h = fitting_height(panels.len().div_ceil(columns), most, PLOT_H);
+    let grid = Grid::new(&legends, columns, plot_h, key);
     let mut canvas = Canvas::new(grid.width, grid.height);
     let range = range(figure);
     for (k, (title, series)) in panels.iter().enumerate() {
@@ -116,7 +120,7 @@ fn panel(
 }
 
 /// Beyond the CPUs available the ground is grey: workers share CPUs there.
-fn mark_cpus(canvas: &mut Canvas, area: &Area, x: &Axis, cpus: u32) {
+pub(super) fn mark_cpus(canvas: &mut Canvas, area: &Area, x: &Axis, cpus: u32) {
     let (n, hi) = (f64::from(cpus), x.hi);
     if n < hi {
         let from = x.at((n * 2f64.sqrt()).min(hi)).max(area.x);

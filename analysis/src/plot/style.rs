@@ -18,7 +18,11 @@ pub enum Marker {
     Triangle,
     /// Forkserver.
     Diamond,
-    /// Anything else in one process.
+    /// What runs in parallel by itself: goroutines, virtual threads, workers, a pool, interpreters.
+    Wedge,
+    /// Tasks that yield (tokio, asyncio), and goroutines that keep their thread.
+    Hourglass,
+    /// Anything else.
     Cross,
 }
 
@@ -44,7 +48,11 @@ pub fn look(id: &str) -> Look {
         ("processes", Some("spawn")) => (Marker::Triangle, &[1.2, 1.6]),
         ("processes", Some("forkserver")) => (Marker::Diamond, &[5.0, 1.5, 1.2, 1.5]),
         ("processes", _) => (Marker::Square, &[4.0, 2.0]),
-        _ => (Marker::Cross, &[2.5, 1.5]),
+        ("tokio" | "asyncio", _) | ("goroutines", Some(_)) => (Marker::Hourglass, &[1.5, 1.5]),
+        ("goroutines" | "virtual" | "workers" | "rayon" | "subinterpreters", _) => {
+            (Marker::Wedge, &[2.5, 1.5])
+        }
+        _ => (Marker::Cross, &[6.0, 1.5]),
     };
     let color = if m.free_threaded { darker(base) } else { base };
     let hollow = m.free_threaded ^ m.variant.is_some() ^ m.label.is_some();
@@ -93,7 +101,7 @@ const LANGUAGES: [(&str, Rgb); 5] = [
     ("node", Rgb(0xaa, 0x44, 0x99)),
 ];
 
-/// By minor version for Python, by language for the others; a label moves on in the palette, so that
+/// By minor version for Python, by language for the others, in a tone by version; a label moves on in the palette, so that
 /// `python3.13@tools` differs from `python3.13` and from `python3.12@tools`.
 fn base_color(m: &ModelName) -> Rgb {
     let known = LANGUAGES.iter().find(|(l, _)| *l == m.language);
@@ -102,12 +110,22 @@ fn base_color(m: &ModelName) -> Rgb {
         _ => hash(&format!("{}{:?}", m.language, m.version)),
     };
     match (known, &m.label) {
-        (Some((_, color)), None) => *color,
+        (Some((_, color)), None) => tone(*color, &m.version),
         (_, None) => PYTHONS[place % PYTHONS.len()],
         (_, Some(label)) => {
             let step = 1 + hash(label) % (PYTHONS.len() - 1);
             PYTHONS[(place % PYTHONS.len() + step) % PYTHONS.len()]
         }
+    }
+}
+
+/// Versions of one language differ in lightness: the tone belongs to the version, not to its rank in a run.
+fn tone(c: Rgb, version: &[u32]) -> Rgb {
+    let lighter = |v: u8| (f64::from(v) + (255.0 - f64::from(v)) * 0.35).round() as u8;
+    match version.iter().sum::<u32>() % 3 {
+        0 => c,
+        1 => darker(c),
+        _ => Rgb(lighter(c.0), lighter(c.1), lighter(c.2)),
     }
 }
 
@@ -140,6 +158,15 @@ fn mark(canvas: &mut Canvas, marker: Marker, (x, y): (f64, f64), size: f64, colo
             let s = r * 1.25;
             canvas.polygon(&[(x, y - s), (x + s, y), (x, y + s), (x - s, y)], color, 1.0);
         }
+        Marker::Wedge => {
+            let (w, h) = (r * 1.15, r);
+            canvas.polygon(&[(x, y + h), (x + w, y - h), (x - w, y - h)], color, 1.0);
+        }
+        Marker::Hourglass => {
+            let (w, h) = (r * 0.95, r * 1.1);
+            canvas.polygon(&[(x - w, y - h), (x + w, y - h), (x, y)], color, 1.0);
+            canvas.polygon(&[(x - w, y + h), (x + w, y + h), (x, y)], color, 1.0);
+        }
         Marker::Cross => {
             let stroke = Stroke::solid(color, size * 0.28);
             canvas.line(&[(x - r, y - r), (x + r, y + r)], stroke);
@@ -163,5 +190,24 @@ mod tests {
         assert_ne!(look("python3.13@tools/threads"), a);
         assert_ne!(look("python3.13@tools/threads").color, look("python3.12@tools/threads").color);
         assert_eq!(look("zig/threads"), look("zig/threads"));
+        let models = [
+            "rust/threads",
+            "rust/rayon",
+            "rust/tokio",
+            "go1.26/goroutines",
+            "go1.26/goroutines-pinned",
+            "go1.26+p1/goroutines",
+            "java25/threads",
+            "java25/virtual",
+            "java21/threads",
+            "java17/threads",
+            "node20/workers",
+            "node22/workers",
+            "python3.13/asyncio",
+            "python3.13/subinterpreters",
+        ];
+        for (k, a) in models.iter().enumerate() {
+            assert!(models[..k].iter().all(|b| look(b) != look(a)), "{a} looks like another");
+        }
     }
 }

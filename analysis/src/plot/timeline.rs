@@ -4,19 +4,19 @@ use crate::plot::axis::{Axis, Spacing, Tick, linear_ticks};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
 use crate::plot::style::look;
 use crate::plot::text::{LINE_PT, SIZE_PT, width_pt};
-use crate::plot::{Figure, PAGE_PT, file_part};
+use crate::plot::{Figure, PAGE_H_PT, PAGE_PT, file_part};
 use crate::summary::{TimelineFigure, TimelinePanel};
 
 /// Height of a worker's line, points, where there are few; with many they share [`LANES_H_MAX`].
 const LANE_H: f64 = 9.0;
-/// Most height of one panel's lines.
+/// Most height of one panel's lines, where there are so few panels that a page holds them.
 const LANES_H_MAX: f64 = 96.0;
-/// The same where there are so many panels that the figure would not fit a page.
-const LANES_H_MANY: f64 = 40.0;
-/// Panels that fit a page at full height.
-const PANELS_FULL: usize = 8;
+/// Least height of one panel's lines.
+const LANES_H_MIN: f64 = 16.0;
 /// Room above a panel for its title.
 const TITLE_H: f64 = 15.0;
+/// Room between rows of panels.
+const GAP: f64 = 6.0;
 /// Room left for worker numbers.
 const LEFT: f64 = 22.0;
 /// Room between columns and at the right.
@@ -31,7 +31,7 @@ pub fn draw(figure: &TimelineFigure, facts: &str) -> Figure {
     let rows: Vec<&[TimelinePanel]> = figure.panels.chunks(columns).collect();
     let row_h: Vec<f64> = rows
         .iter()
-        .map(|row| TITLE_H + row.iter().map(|p| lanes_h(figure, p)).fold(0.0, f64::max) + 6.0)
+        .map(|row| TITLE_H + row.iter().map(|p| lanes_h(figure, p)).fold(0.0, f64::max) + GAP)
         .collect();
     let height = row_h.iter().sum::<f64>() + 27.0 + key(figure).len() as f64 * LINE_PT + 4.0;
     let mut canvas = Canvas::new(PAGE_PT, height);
@@ -66,7 +66,8 @@ pub fn draw(figure: &TimelineFigure, facts: &str) -> Figure {
 }
 
 fn lanes_h(figure: &TimelineFigure, panel: &TimelinePanel) -> f64 {
-    let most = if figure.panels.len() > PANELS_FULL { LANES_H_MANY } else { LANES_H_MAX };
+    let each = PAGE_H_PT / figure.panels.len().div_ceil(2).max(1) as f64;
+    let most = (each - TITLE_H - GAP).clamp(LANES_H_MIN, LANES_H_MAX);
     (panel.lanes.len() as f64 * LANE_H).min(most)
 }
 

@@ -2,8 +2,8 @@
 
 use crate::render::format::{day, time_ns};
 use crate::summary::{
-    BudgetFigure, GlanceFigure, LatencyFigure, RunFacts, SpeedupFigure, SpeedupSeries,
-    TimelineFigure,
+    BudgetFigure, Expected, GlanceFigure, LatencyFigure, RunFacts, ScalingFigure, SerialFigure,
+    SerialRow, SpeedupFigure, SpeedupSeries, TimelineFigure,
 };
 
 /// Machine and date, the end of every caption.
@@ -109,6 +109,60 @@ pub(super) fn budget(f: &BudgetFigure, facts: &str) -> String {
         f.workload,
         range_text(&blocks, "block")
     )
+}
+
+pub(super) fn serial(f: &SerialFigure, facts: &str) -> String {
+    let blocks: Vec<u32> = f.rows.iter().map(|r| r.blocks.len() as u32).collect();
+    format!(
+        "Serial share found against the share p that was injected into `serial`, at each model's decisive N, N = {}. \
+         Marker: mean over blocks of Karp and Flatt's e(N) = (N / speed-up - 1) / (N - 1); bar: its 95 % \
+         interval (Student's t, {}); small dots: every used block; models stand side by side at each share. Dashed \
+         line: what is expected, e = p where threads run in parallel otherwise, e = 1 where they run one at a \
+         time. {facts}",
+        list(f.rows.iter().map(|r| r.workers)),
+        range_text(&blocks, "block")
+    )
+}
+
+/// How often the interval held what is expected, beside how often it would miss by chance.
+pub(super) fn serial_words(f: &SerialFigure) -> String {
+    let of = |expected: Expected, what: &str| {
+        let mine = f.rows.iter().filter(|r| r.expected == expected);
+        let misses: Vec<f64> = mine.filter_map(SerialRow::miss).collect();
+        let held = misses.iter().filter(|m| **m == 0.0).count();
+        let furthest = misses.iter().map(|m| m.abs()).fold(0.0, f64::max);
+        (!misses.is_empty()).then(|| {
+            format!(
+                "{what}, {held} of {} intervals hold what is expected (by chance alone about {:.0} would not) and the \
+                 furthest misses it by {furthest:.3}.",
+                misses.len(),
+                (misses.len() as f64 * 0.05).ceil()
+            )
+        })
+    };
+    let parts = [
+        of(Expected::Share, "Where e = p is expected"),
+        of(Expected::One, "Where e = 1 is expected"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn scaling(f: &ScalingFigure, facts: &str) -> String {
+    let both = f.rows.iter().flat_map(|r| [r.strong, r.weak]).flatten();
+    let blocks: Vec<u32> = both.map(|e| e.n as u32).collect();
+    format!(
+        "Efficiency, speed-up / N, of jobs that end at a barrier, N = {}. Strong: one job split into N parts; \
+         weak: a job for each worker. Marker: geometric mean over blocks; bar: its 95 % interval (Student's t \
+         on logarithms, {}); dashed line: ideal; grey ground: more workers than CPUs available. {facts}",
+        list(f.rows.iter().map(|r| r.workers).chain([1])),
+        range_text(&blocks, "block")
+    )
+}
+
+/// Each number once, ascending.
+fn list(numbers: impl Iterator<Item = u32>) -> String {
+    let unique: std::collections::BTreeSet<u32> = numbers.collect();
+    unique.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn counts(series: &[SpeedupSeries]) -> String {

@@ -1,5 +1,7 @@
 //! The points behind each figure, as CSV with a header line; units in the column names.
 
+mod experiments;
+
 use amdahl_stats::{io_verdict_name, verdict_name};
 
 use crate::plot::file_part;
@@ -7,6 +9,8 @@ use crate::summary::{
     BudgetFigure, Estimate, GlanceFigure, LatencyFigure, SpeedupFigure, Summary, TimelineFigure,
     budget_parts,
 };
+
+pub(super) use experiments::{memory, scaling, serial, start_up, timers};
 
 type Named = Vec<(String, String)>;
 

@@ -1,11 +1,13 @@
 //! `report.md`: the values of a summary laid out by the template beside this file.
 
+use amdahl_schema::Host;
+use amdahl_stats::ParallelismRow;
 use minijinja::{Environment, context};
 use serde::Serialize;
 
 use crate::render::tables::{self, Table};
 use crate::render::{DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, caption, format};
-use crate::summary::{BEYOND_MIN, RunFacts, Summary};
+use crate::summary::{BEYOND_MIN, CpuSpeeds, RunFacts, Summary};
 
 const TEMPLATE: &str = include_str!("report.md.j2");
 
@@ -40,7 +42,16 @@ pub(super) struct Chapter {
     plan: Vec<(String, String)>,
     command: String,
     facts: String,
-    counters_path: String,
+    serial: Vec<FigureView>,
+    scaling: Vec<FigureView>,
+    serial_table: Table,
+    serial_words: String,
+    scaling_table: Table,
+    memory: Table,
+    start_up: Table,
+    timers: Table,
+    decisions_apart: bool,
+    data: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,6 +90,8 @@ pub(super) fn chapter(
         latency: of(Section::Latency),
         timeline: of(Section::Timeline),
         budget: of(Section::Budget),
+        serial: of(Section::Serial),
+        scaling: of(Section::Scaling),
         name: s.run.name.clone(),
         headline: s.headline.clone(),
         notices: notices(s),
@@ -95,13 +108,20 @@ pub(super) fn chapter(
         not_run: tables::not_run(s),
         flags: tables::flags(s),
         coverage: coverage(s),
-        machine: machine(&s.run),
+        machine: machine(s),
         state: tables::state(s),
         runtimes: tables::runtimes(s),
         plan: plan(&s.run),
         command: format::shell(&s.run.command),
         facts: caption::facts(&s.run),
-        counters_path: format!("{DATA_DIR}/{prefix}counters.csv"),
+        serial_table: tables::serial(s),
+        serial_words: s.serial.as_ref().map_or_else(String::new, caption::serial_words),
+        scaling_table: tables::scaling(s),
+        memory: tables::memory(s),
+        start_up: tables::start_up(s),
+        timers: tables::timers(s),
+        decisions_apart: s.judgement.parallelism.iter().any(|r| s.has_own_table(&r.workload)),
+        data: format!("{DATA_DIR}/{prefix}"),
     }
 }
 
@@ -138,7 +158,8 @@ fn notes(s: &Summary) -> Vec<String> {
         (!reasons.is_empty())
             .then(|| format!("`{model}` on `{workload}`, N = {n}: {}.", reasons.join("; ")))
     };
-    let cpu = s.judgement.parallelism.iter().filter(|r| r.blocks + r.dropped > 0);
+    let told = |r: &&ParallelismRow| r.blocks + r.dropped > 0 && !s.has_own_table(&r.workload);
+    let cpu = s.judgement.parallelism.iter().filter(told);
     let io = s.judgement.io_overlap.iter().filter(|r| r.blocks > 0);
     cpu.filter_map(|r| line(&r.workload, &r.model, r.workers, &r.reasons))
         .chain(io.filter_map(|r| line(&r.workload, &r.model, r.workers, &r.reasons)))
@@ -152,8 +173,8 @@ fn coverage(s: &Summary) -> String {
     )
 }
 
-fn machine(run: &RunFacts) -> Vec<(String, String)> {
-    let h = &run.host;
+fn machine(s: &Summary) -> Vec<(String, String)> {
+    let (run, h) = (&s.run, &s.run.host);
     let mut rows = vec![("host".to_owned(), h.name.clone())];
     let mut row = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -173,9 +194,35 @@ fn machine(run: &RunFacts) -> Vec<(String, String)> {
     );
     row("memory", h.mem_bytes.map(format::bytes));
     row("last-level cache", h.llc_bytes.map(format::bytes));
+    row("CPU speed", Some(cpu_speed(h, &s.cpu_speeds)));
     row("clock source", h.clocksource.clone());
     row("control group", Some(cgroup(run)));
     rows
+}
+
+/// What other guests take from a core without a tick of steal.
+fn cpu_speed(host: &Host, speeds: &CpuSpeeds) -> String {
+    if host.hypervisor.is_none() {
+        return "not timed: on bare metal no other guest shares a core unseen; /proc/stat shows who runs"
+            .to_owned();
+    }
+    let CpuSpeeds { trials, timed, compared, slow, settle_ns } = *speeds;
+    if timed == 0 {
+        return "not timed: no trial ran pinned, on work that does not wait, on 64 CPUs or fewer"
+            .to_owned();
+    }
+    let share = match compared {
+        0 => "none of them has a usual speed to compare with".to_owned(),
+        n => format!(
+            "in {slow} of the {n} with a usual speed to compare with ({:.0} %) a CPU needed over 10 % more time than \
+             usual",
+            100.0 * slow as f64 / n as f64
+        ),
+    };
+    format!(
+        "timed just before and after {timed} of {trials} usable trials: {share}; {} in all to look, and to wait while one was slow",
+        format::time_ns(settle_ns as f64)
+    )
 }
 
 fn topology(run: &RunFacts) -> String {

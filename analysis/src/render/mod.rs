@@ -63,6 +63,8 @@ pub(crate) enum Section {
     Latency,
     Timeline,
     Budget,
+    Serial,
+    Scaling,
 }
 
 /// Renders a report over one run or several; each run is judged and shown by itself.
@@ -83,8 +85,14 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
             }
         }
         files.insert(format!("{DATA_DIR}/{prefix}decisions.csv"), csv::decisions(summary));
-        if !summary.counters.rows.is_empty() {
-            files.insert(format!("{DATA_DIR}/{prefix}counters.csv"), csv::counters(summary));
+        let tables = [
+            ("counters", summary.counters.rows.is_empty(), csv::counters as fn(&Summary) -> String),
+            ("memory", summary.memory.is_empty(), csv::memory),
+            ("start-up", summary.start_up.is_empty(), csv::start_up),
+            ("timing", summary.timers.is_empty(), csv::timers),
+        ];
+        for (name, _, of) in tables.iter().filter(|(_, empty, _)| !empty) {
+            files.insert(format!("{DATA_DIR}/{prefix}{name}.csv"), of(summary));
         }
         views.push(markdown::chapter(summary, &illustrations, &prefix, &mut number));
     }
@@ -142,6 +150,22 @@ fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
             figure: plot::budget::draw(f, &facts),
             caption: caption::budget(f, &facts),
             data: csv::budget(f),
+        });
+    }
+    if let Some(f) = &s.serial {
+        list.push(Illustration {
+            section: Section::Serial,
+            figure: plot::serial::draw(f, &facts),
+            caption: caption::serial(f, &facts),
+            data: csv::serial(f),
+        });
+    }
+    if let Some(f) = &s.scaling {
+        list.push(Illustration {
+            section: Section::Scaling,
+            figure: plot::efficiency::draw(f, &facts),
+            caption: caption::scaling(f, &facts),
+            data: csv::scaling(f),
         });
     }
     for i in &mut list {

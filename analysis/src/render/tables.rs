@@ -1,17 +1,22 @@
 //! Tables as rows of text: what the template and the terminal lay out.
 //!
-//! Here the answer and its evidence; in `tables/run.rs` what a run and its machine were.
+//! Here the decisions; in `tables/evidence.rs` what is behind the figures, in `tables/experiments.rs` what is
+//! shown besides the answer, in `tables/run.rs` what a run and its machine were.
 
 use std::collections::BTreeMap;
 
-use amdahl_stats::{IoVerdict, io_verdict_name, verdict_name};
+use amdahl_stats::{IoVerdict, ParallelismRow, io_verdict_name, verdict_name};
 use serde::Serialize;
 
 use crate::render::format::{self, UNKNOWN};
-use crate::summary::{Answer, AnswerState, Estimate, IoAnswer, PERCENTILES, Summary, budget_parts};
+use crate::summary::{Answer, AnswerState, Estimate, IoAnswer, Summary};
 
+mod evidence;
+mod experiments;
 mod run;
 
+pub(crate) use evidence::{absences, budget, counters, percentiles};
+pub(crate) use experiments::{memory, scaling, serial, start_up, timers};
 pub(crate) use run::{failures, flags, not_run, runtimes, state};
 
 /// A table with its columns' alignment (`---` or `---:`).
@@ -158,7 +163,7 @@ fn common_n(s: &Summary) -> Option<u32> {
     (counts.len() == 1).then(|| counts[0])
 }
 
-/// All decisions on CPU-bound work, every N.
+/// All decisions on CPU-bound work, every N, but those that have a table of their own.
 pub(crate) fn parallelism(s: &Summary) -> Table {
     let mut table = Table::new(&[
         ("workload", Left),
@@ -173,7 +178,8 @@ pub(crate) fn parallelism(s: &Summary) -> Table {
         ("blocks used (dropped)", Right),
         ("limited by", Left),
     ]);
-    for r in s.judgement.parallelism.iter().filter(|r| r.blocks + r.dropped > 0) {
+    let shown = |r: &&ParallelismRow| r.blocks + r.dropped > 0 && !s.has_own_table(&r.workload);
+    for r in s.judgement.parallelism.iter().filter(shown) {
         let ratio = |i: Option<amdahl_stats::Interval>| format::maybe_ratio(i.map(Estimate::from));
         let mark = if r.decisive { " *" } else { "" };
         table.rows.push(vec![
@@ -213,92 +219,5 @@ pub(crate) fn io(s: &Summary) -> Table {
             r.blocks.to_string(),
         ]);
     }
-    table
-}
-
-/// Percentiles of every workload; only those with enough operations beyond them.
-pub(crate) fn percentiles(s: &Summary) -> Table {
-    let names = PERCENTILES.map(|p| format!("p{p}"));
-    let mut columns = vec![("workload", Left), ("model", Left), ("N", Right)];
-    columns.extend(names.iter().map(|n| (n.as_str(), Right)));
-    columns.extend([("max", Right), ("operations (trials)", Right)]);
-    let mut table = Table::new(&columns);
-    for f in &s.latencies {
-        for c in f.curves.iter().filter(|c| f.panel_workers.contains(&c.workers)) {
-            let mut row =
-                vec![format!("`{}`", f.workload), format!("`{}`", c.model), c.workers.to_string()];
-            row.extend(
-                c.percentiles
-                    .iter()
-                    .map(|p| p.as_ref().map_or_else(|| UNKNOWN.to_owned(), format::time_estimate)),
-            );
-            row.push(format::time_ns(c.max_ns as f64));
-            let disturbed = match c.disturbed {
-                0 => String::new(),
-                n => format!(", {n} disturbed"),
-            };
-            row.push(format!("{} ({}{disturbed})", c.operations, c.trials.len()));
-            table.rows.push(row);
-        }
-    }
-    table
-}
-
-/// Loss budget: inputs of the stacked bars.
-pub(crate) fn budget(s: &Summary) -> Table {
-    let labels = budget_parts(&amdahl_stats::Budget::default()).map(|p| p.1);
-    let mut columns = vec![("workload", Left), ("model", Left), ("N", Right)];
-    columns.extend(labels.iter().map(|l| (*l, Right)));
-    columns.extend([("limited by", Left), ("blocks", Right)]);
-    let mut table = Table::new(&columns);
-    for f in &s.budgets {
-        for r in &f.rows {
-            let mut row =
-                vec![format!("`{}`", f.workload), format!("`{}`", r.model), r.workers.to_string()];
-            row.extend(budget_parts(&r.parts).map(|(_, _, v)| format::two_digits(v)));
-            row.extend([r.limited_by.replace('_', " "), r.blocks.to_string()]);
-            table.rows.push(row);
-        }
-    }
-    table
-}
-
-/// Events a second, a column a metric.
-pub(crate) fn counters(s: &Summary) -> Table {
-    let metrics = &s.counters.metrics;
-    let names: Vec<String> =
-        metrics.iter().filter(|m| m.shown).map(|m| format!("{} ({})", m.id, m.source)).collect();
-    let mut columns = vec![("workload", Left), ("model", Left), ("N", Right)];
-    columns.extend(names.iter().map(|m| (m.as_str(), Right)));
-    let mut table = Table::new(&columns);
-    for r in s.counters.rows.iter().filter(|r| r.shown) {
-        let mut row =
-            vec![format!("`{}`", r.workload), format!("`{}`", r.model), r.workers.to_string()];
-        let cells = metrics.iter().zip(&r.cells).filter(|(m, _)| m.shown);
-        row.extend(cells.map(|(m, c)| match c {
-            None => UNKNOWN.to_owned(),
-            Some(c) => {
-                let text = match m.is_time {
-                    true => format::time_estimate(&c.per_second),
-                    false => format::count_estimate(&c.per_second),
-                };
-                if c.multiplexed { text + " (scaled)" } else { text }
-            }
-        }));
-        table.rows.push(row);
-    }
-    table
-}
-
-/// Metrics that could not be counted.
-pub(crate) fn absences(s: &Summary) -> Table {
-    let mut table =
-        Table::new(&[("metrics", Left), ("source", Left), ("why absent", Left), ("remedy", Left)]);
-    let row = |a: &crate::summary::CounterAbsence| {
-        let ids: Vec<String> = a.ids.iter().map(|id| format!("`{id}`")).collect();
-        let remedy = a.remedy.clone().unwrap_or_else(|| UNKNOWN.to_owned());
-        vec![ids.join(", "), a.source.clone(), a.reason.clone(), remedy]
-    };
-    table.rows = s.counters.absences.iter().map(row).collect();
     table
 }

@@ -4,11 +4,11 @@
 use amdahl_schema::AbsentModel;
 use amdahl_stats::{IoVerdict, Judgement, ParallelismRow, Verdict};
 
-use crate::model::{ModelName, Sharing};
+use crate::model::{ModelName, Sharing, workload_id};
 use crate::summary::{Answer, AnswerState, Coverage, Estimate, IoAnswer, RunFacts};
 
 /// The workload whose verdict is the model's.
-const DECIDING: &str = "cpu";
+pub(super) const DECIDING: &str = "cpu";
 /// Models named in one clause of the sentence; the table names all.
 const NAMED_MAX: usize = 4;
 
@@ -57,8 +57,8 @@ pub(super) fn headline(run: &RunFacts, answers: &[Answer]) -> String {
 fn parallelism_clauses(answers: &[Answer]) -> Vec<String> {
     let subjects = [
         (Sharing::Threads, "threads of one process"),
+        (Sharing::Other, "other models in one process"),
         (Sharing::Processes, "processes"),
-        (Sharing::Other, "other models"),
     ];
     let clause = |(sharing, subject): (Sharing, &str)| {
         let group: Vec<&Answer> = answers
@@ -78,7 +78,7 @@ fn state(
     coverage: &Coverage,
 ) -> AnswerState {
     let rows = judgement.parallelism.iter().filter(|r| r.model == model);
-    let mut rows = rows.filter(|r| r.workload.split(' ').next() == Some(DECIDING));
+    let mut rows = rows.filter(|r| workload_id(&r.workload) == DECIDING);
     if let Some(row) = rows.find(|r| r.decisive) {
         return judged(row, coverage);
     }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use amdahl_stats::Judgement;
 
 use crate::model::ModelName;
-use crate::summarise::{CounterObservation, mean_estimate};
+use crate::summarise::rows::CounterObservation;
+use crate::summarise::{in_every_figure, mean_estimate};
 use crate::summary::{CounterAbsence, CounterCell, CounterRow, CounterTable, Metric};
 
 /// Metrics that count nanoseconds.
@@ -19,7 +20,8 @@ pub(super) type Cells = BTreeSet<(String, String, u32)>;
 
 /// The decisive N of CPU-bound work and the largest N of I/O-bound work.
 pub(super) fn decisive_cells(judgement: &Judgement) -> Cells {
-    let decisive = judgement.parallelism.iter().filter(|r| r.decisive);
+    let rows = judgement.parallelism.iter();
+    let decisive = rows.filter(|r| r.decisive && in_every_figure(&r.workload));
     let cpu = decisive.map(|r| (r.model.clone(), r.workload.clone(), r.workers));
     let mut largest: BTreeMap<(String, String), u32> = BTreeMap::new();
     for r in judgement.io_overlap.iter().filter(|r| r.blocks > 0) {

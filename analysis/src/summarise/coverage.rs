@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use amdahl_schema::Plan;
 
 use crate::model::ModelName;
-use crate::summarise::OutcomeGroup;
+use crate::summarise::rows::OutcomeGroup;
 use crate::summary::{Coverage, Failure, Flagged, NotRun};
 
 /// Groups trials that did not give usable numbers, or that carry a flag; `recorded` are the numbers

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use amdahl_schema::Host;
 use amdahl_stats::{BlockPoint, Judgement, ParallelismRow};
 
+use crate::summarise::in_every_figure;
 use crate::summary::{
     BudgetFigure, BudgetRow, Estimate, GlanceFigure, GlanceRow, SpeedupFigure, SpeedupPoint,
     SpeedupSeries,
@@ -12,7 +13,7 @@ use crate::summary::{
 
 pub(super) fn glances(judgement: &Judgement) -> Vec<GlanceFigure> {
     let mut figures: BTreeMap<&str, GlanceFigure> = BTreeMap::new();
-    for row in judgement.parallelism.iter().filter(|r| r.decisive) {
+    for row in judgement.parallelism.iter().filter(|r| r.decisive && in_every_figure(&r.workload)) {
         let figure = figures.entry(&row.workload).or_insert_with(|| GlanceFigure {
             workload: row.workload.clone(),
             rows: Vec::new(),
@@ -30,7 +31,9 @@ pub(super) fn glances(judgement: &Judgement) -> Vec<GlanceFigure> {
 
 pub(super) fn speedups(judgement: &Judgement, host: &Host) -> Vec<SpeedupFigure> {
     let mut figures: BTreeMap<&str, Vec<SpeedupSeries>> = BTreeMap::new();
-    for row in judgement.parallelism.iter().filter(|r| r.workers > 1 && !r.points.is_empty()) {
+    let shown =
+        |r: &&ParallelismRow| r.workers > 1 && !r.points.is_empty() && in_every_figure(&r.workload);
+    for row in judgement.parallelism.iter().filter(shown) {
         push_point(figures.entry(&row.workload).or_default(), &row.model, speedup_point(row));
     }
     into_figures(figures, host)
@@ -83,7 +86,7 @@ fn block_points(points: &[BlockPoint]) -> Vec<(u32, f64, Option<f64>)> {
 
 pub(super) fn budgets(judgement: &Judgement) -> Vec<BudgetFigure> {
     let mut figures: BTreeMap<&str, Vec<BudgetRow>> = BTreeMap::new();
-    for row in judgement.parallelism.iter().filter(|r| r.decisive) {
+    for row in judgement.parallelism.iter().filter(|r| r.decisive && in_every_figure(&r.workload)) {
         let Some(parts) = row.budget else { continue };
         figures.entry(&row.workload).or_default().push(BudgetRow {
             model: row.model.clone(),

@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 
 use crate::load::LatencyTrial;
 use crate::model::ModelName;
-use crate::summarise::geometric_estimate;
+use crate::summarise::{geometric_estimate, in_every_figure};
 use crate::summary::{
     BEYOND_MIN, CcdfPoint, Estimate, LatencyCurve, LatencyFigure, PERCENTILES, TrialCurve,
 };
@@ -27,7 +27,7 @@ pub(super) fn figures(
     cpus_available: u32,
 ) -> Vec<LatencyFigure> {
     let mut groups: BTreeMap<(&str, u32, ModelName), Vec<&LatencyTrial>> = BTreeMap::new();
-    for t in trials {
+    for t in trials.iter().filter(|t| in_every_figure(&t.workload)) {
         let key = (t.workload.as_str(), t.workers, ModelName::parse(&t.model));
         groups.entry(key).or_default().push(t);
     }

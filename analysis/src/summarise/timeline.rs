@@ -7,6 +7,7 @@ use amdahl_stats::FOREIGN_MAX;
 
 use crate::load::SpanTrial;
 use crate::model::ModelName;
+use crate::summarise::in_every_figure;
 use crate::summary::{Lane, TimelineFigure, TimelinePanel};
 
 /// An operation this many times the usual contains a wait.
@@ -22,7 +23,10 @@ pub(super) fn figures(
     cpus_available: u32,
 ) -> Vec<TimelineFigure> {
     let mut chosen: BTreeMap<(&str, ModelName), &SpanTrial> = BTreeMap::new();
-    for t in trials.iter().filter(|t| workloads.contains(&t.workload) && usual_ns(t).is_some()) {
+    let shown = |t: &&SpanTrial| {
+        workloads.contains(&t.workload) && in_every_figure(&t.workload) && usual_ns(t).is_some()
+    };
+    for t in trials.iter().filter(shown) {
         let best = chosen.entry((&t.workload, ModelName::parse(&t.model))).or_insert(t);
         if rank(t, cpus_available) < rank(best, cpus_available) {
             *best = t;

@@ -2,36 +2,24 @@
 //! each other.
 
 use amdahl_schema::{
-    Absence, Arm, Carrier, Counter, CounterValue, Gates, Histogram, Outcome, Pass, PlannedBlock,
-    PlannedTrial, ProcDelta, Span, Stage, Trial, Window, WorkerTotal,
+    Absence, Arm, Carrier, Counter, CounterValue, CpuSpeed, Gates, Histogram, Outcome, Pass,
+    PlannedBlock, PlannedTrial, ProcDelta, Span, Stage, Trial, Window, WorkerTotal,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
+use super::pace::{CPU_OP_NS, Pace, TIMER_NS, pace};
 use super::{Behaviour, Model, Noise, Spec};
 
 /// Length of a window.
 pub(super) const WINDOW_NS: u64 = 40_000_000;
 /// Windows of a trial.
 pub(super) const WINDOWS: u32 = 5;
-/// Time of one operation of `cpu` alone.
-const CPU_OP_NS: f64 = 100_000.0;
-/// Time of one operation of `sleep` or `pipe`.
-const IO_OP_NS: f64 = 1_060_000.0;
-/// CPU time of such an operation.
-const IO_CPU_NS: f64 = 20_000.0;
 /// After so long the lock changes hands.
 const SWITCH_NS: u64 = 5_000_000;
 /// Recorded operations of a timeline.
 const SPANS: usize = 160;
-
-/// What one worker does in a trial.
-struct Pace {
-    op_ns: f64,
-    cpu_share: f64,
-    delay_share: f64,
-}
 
 pub(super) fn make(
     spec: &Spec,
@@ -42,8 +30,9 @@ pub(super) fn make(
     noise: &mut Noise,
 ) -> Trial {
     let start_ns = 1_000_000_000_000 + planned.seq * 1_000_000_000;
-    let pace = pace(spec, model, &block.workload, planned, noise);
+    let pace = pace(spec, model, block, planned, noise);
     let mut trial = bare(block, planned, order, start_ns, model.gil);
+    trial.params.extend(pace.chosen.clone());
     for w in 0..planned.workers {
         work(&mut trial, w, &pace, start_ns, noise);
     }
@@ -51,38 +40,12 @@ pub(super) fn make(
     match planned.pass {
         Pass::Throughput => {}
         Pass::Latency => {
-            trial.timer_cost_ps = Some(41_000);
             trial.histograms = histograms(&trial, model, &pace, planned, noise);
             trial.spans = spans(&trial.workload, model, &pace, planned, noise);
         }
         Pass::Counters => trial.counters = counters(&trial),
     }
     trial
-}
-
-fn pace(
-    spec: &Spec,
-    model: &Model,
-    workload: &str,
-    planned: &PlannedTrial,
-    noise: &mut Noise,
-) -> Pace {
-    let n = f64::from(planned.workers);
-    let wobble = noise.factor(0.01);
-    if workload != "cpu" {
-        let op_ns = IO_OP_NS * wobble;
-        return Pace { op_ns, cpu_share: IO_CPU_NS / op_ns, delay_share: 0.0 };
-    }
-    let at_once = match (model.behaviour, planned.arm) {
-        (Behaviour::OneAtATime, Arm::Model) => 1.0,
-        _ => f64::from(if spec.affinity == 0 { spec.cpus } else { spec.affinity }).min(n),
-    };
-    let share = at_once / n;
-    let queued = match (model.behaviour, planned.arm) {
-        (Behaviour::OneAtATime, Arm::Model) => 0.0,
-        _ => 1.0 - share,
-    };
-    Pace { op_ns: CPU_OP_NS / share * wobble, cpu_share: share * 0.998, delay_share: queued }
 }
 
 /// A worker's windows and total: its operation k ends at its start + k times its pace.
@@ -152,15 +115,16 @@ fn bare(
         outcome: Outcome::ok(),
         started_unix_ms: 1_767_323_045_000 + planned.seq * 1000,
         trial_wall_ns: wall_ns + 30_000_000,
-        spawn_ns: Some(20_000_000),
-        setup_ns: Some(1_000_000),
+        spawn_ns: Some(20_000_000 + planned.seq % 7 * 100_000),
+        setup_ns: Some((1 + u64::from(planned.workers)) * 500_000 + planned.seq % 5 * 10_000),
         start_ns: Some(start_ns),
         window_ns: WINDOW_NS,
         ramp_ns: WINDOW_NS,
         tail_ns: WINDOW_NS,
         windows_n: WINDOWS,
         gil: gil.filter(|_| planned.arm == Arm::Model),
-        timer_cost_ps: None,
+        turns: None,
+        timer_cost_ps: Some(TIMER_NS as u64 * 1000 + planned.seq % 3 * 500),
         timer: Some("tsc".to_owned()),
         windows: Vec::new(),
         totals: Vec::new(),
@@ -176,8 +140,21 @@ fn bare(
             own_ns: Some(wall_ns),
             throttled_ns: Some(0),
             freq_khz: None,
+            speed: planned.placement.cpus.iter().map(|cpu| speed(*cpu, planned.seq)).collect(),
+            settle_ns: Some(2_000_000),
         },
         flags: Vec::new(),
+    }
+}
+
+/// One trial in sixteen meets a slow CPU; the first eight have no usual speed yet.
+fn speed(cpu: u32, seq: u64) -> CpuSpeed {
+    let slow = cpu == 0 && seq % 16 == 11;
+    CpuSpeed {
+        cpu,
+        usual_ps: (seq >= 8).then_some(25_000),
+        before_ps: 25_100,
+        after_ps: Some(if slow { 29_000 } else { 25_000 }),
     }
 }
 
@@ -195,7 +172,7 @@ fn carriers(trial: &Trial, planned: &PlannedTrial) -> Vec<Carrier> {
     (0..planned.workers).map(of).collect()
 }
 
-fn takes_turns(model: &Model, planned: &PlannedTrial) -> bool {
+pub(super) fn takes_turns(model: &Model, planned: &PlannedTrial) -> bool {
     model.behaviour == Behaviour::OneAtATime && planned.arm == Arm::Model && planned.workers > 1
 }
 

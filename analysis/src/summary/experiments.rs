@@ -1,0 +1,209 @@
+//! What is shown besides the answer: a known serial share, strong and weak scaling, memory, start-up, and
+//! the cost of timing.
+
+use super::Estimate;
+
+/// Karp and Flatt's e(N) against the serial share that the workload was told to have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SerialFigure {
+    /// One a model × share, at its decisive N.
+    pub rows: Vec<SerialRow>,
+}
+
+/// One model at one share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SerialRow {
+    /// Model id.
+    pub model: String,
+    /// N.
+    pub workers: u32,
+    /// Share of each operation that is done under a lock.
+    pub share: f64,
+    /// e(N) over blocks; absent with fewer than two.
+    pub e: Option<Estimate>,
+    /// e(N) of each used block.
+    pub blocks: Vec<f64>,
+    /// What e(N) is to be compared with.
+    pub expected: Expected,
+    /// First reason, where nothing was measured.
+    pub why: Option<String>,
+}
+
+/// What theory expects of e(N).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// The injected share: the model's threads run in parallel otherwise.
+    Share,
+    /// 1, whatever the share: the model runs one at a time anyway, by its verdict on `cpu` or, without
+    /// one, by what its runtime says.
+    One,
+}
+
+impl SerialRow {
+    /// What e(N) should be.
+    pub fn expectation(&self) -> f64 {
+        match self.expected {
+            Expected::Share => self.share,
+            Expected::One => 1.0,
+        }
+    }
+
+    /// e(N) minus what it should be, with its interval.
+    pub fn bias(&self) -> Option<Estimate> {
+        let (e, to) = (self.e?, self.expectation());
+        let ci95 = e.ci95.map(|(lo, hi)| (lo - to, hi - to));
+        Some(Estimate { value: e.value - to, ci95, n: e.n })
+    }
+
+    /// By how much the interval misses what it should hold: 0 where it holds it, positive where it lies
+    /// above; absent without an interval.
+    pub fn miss(&self) -> Option<f64> {
+        let (lo, hi) = self.bias()?.ci95?;
+        Some(lo.max(0.0) + hi.min(0.0))
+    }
+}
+
+/// Efficiency (speed-up / N) of jobs with a barrier at their end, under strong and weak scaling.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScalingFigure {
+    /// CPUs available.
+    pub cpus_available: u32,
+    /// By model, then N.
+    pub rows: Vec<ScalingRow>,
+}
+
+/// One model at one N.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScalingRow {
+    /// Model id.
+    pub model: String,
+    /// N.
+    pub workers: u32,
+    /// One job split into N parts.
+    pub strong: Option<Estimate>,
+    /// A job for each worker.
+    pub weak: Option<Estimate>,
+}
+
+/// Throughput of memory-bound work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemoryRow {
+    /// Model id.
+    pub model: String,
+    /// Workload with its parameters.
+    pub workload: String,
+    /// What is counted.
+    pub kind: MemoryKind,
+    /// N.
+    pub workers: u32,
+    /// Whether this N decides.
+    pub decisive: bool,
+    /// One worker alone.
+    pub one: Option<Estimate>,
+    /// All N together.
+    pub all: Option<Estimate>,
+    /// Rate at N / rate at 1.
+    pub speedup: Option<Estimate>,
+    /// Ceiling at N / model at 1.
+    pub ceiling: Option<Estimate>,
+    /// Largest loss.
+    pub limited_by: String,
+    /// Bytes of each worker's table.
+    pub bytes: Option<u64>,
+    /// Blocks used.
+    pub blocks: u32,
+}
+
+/// What an operation of `mem` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryKind {
+    /// Dependent loads: estimates are ns a load.
+    Chase,
+    /// Sums of a stream: estimates are bytes a second.
+    Stream,
+}
+
+/// Median and range over trials.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// Median.
+    pub median: f64,
+    /// Smallest.
+    pub lo: f64,
+    /// Largest.
+    pub hi: f64,
+    /// Number of trials.
+    pub n: usize,
+}
+
+impl Spread {
+    /// In another unit.
+    pub fn scaled(self, by: f64) -> Self {
+        Self { median: self.median * by, lo: self.lo * by, hi: self.hi * by, n: self.n }
+    }
+}
+
+/// Start-up of one model, outside every window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartRow {
+    /// Model id.
+    pub model: String,
+    /// Spawn to hello, ns, over all its trials.
+    pub spawn: Option<Spread>,
+    /// Prepare to parked, ns, by workload and N.
+    pub setups: Vec<Setup>,
+}
+
+/// Prepare to parked of one workload at one N.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setup {
+    /// Workload.
+    pub workload: String,
+    /// N.
+    pub workers: u32,
+    /// Whether the text shows it; the data file has all.
+    pub shown: bool,
+    /// All N workers, ns.
+    pub all: Spread,
+}
+
+/// What timing an operation costs one runtime.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimerRow {
+    /// Runtime with its label.
+    pub runtime: String,
+    /// Clocks it named.
+    pub timers: Vec<String>,
+    /// Its own measurement, ns, over processes.
+    pub cost: Option<Spread>,
+    /// What timing adds to an operation that does nothing.
+    pub noop: Option<NoopCost>,
+}
+
+/// An operation of `noop` at N = 1 in both passes, ns; over the blocks that have both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoopCost {
+    /// Model id.
+    pub model: String,
+    /// Not timed.
+    pub bare: Estimate,
+    /// Each one timed and recorded.
+    pub timed: Estimate,
+    /// Difference.
+    pub added: Estimate,
+}
+
+/// How fast the CPUs of a virtual machine ran just before and after the trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CpuSpeeds {
+    /// Trials that were run.
+    pub trials: usize,
+    /// Trials whose CPUs were timed.
+    pub timed: usize,
+    /// Those among them with a usual speed to compare with.
+    pub compared: usize,
+    /// Those among them with a CPU that needed over 10 % more time than usual.
+    pub slow: usize,
+    /// Time spent on looking and waiting, ns.
+    pub settle_ns: u64,
+}
