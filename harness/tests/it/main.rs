@@ -4,6 +4,7 @@
 mod bad_workers;
 mod causes;
 mod cli;
+mod conform;
 mod example;
 mod fake;
 mod kill;
