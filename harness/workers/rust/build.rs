@@ -1,6 +1,7 @@
-//! Tells the worker which compiler built it: that version is part of its receipt in `hello`.
+//! Tells the worker what built it and what it is made of: those versions are its receipt in `hello`.
 
 use std::env;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
@@ -15,4 +16,25 @@ fn main() {
     println!("cargo::rustc-env=AMDAHL_TARGET={target}");
     let opt = env::var("OPT_LEVEL").unwrap_or_default();
     println!("cargo::rustc-env=AMDAHL_OPT_LEVEL={opt}");
+    let Some(lock) = lock_file() else { return };
+    println!("cargo::rerun-if-changed={}", lock.display());
+    let text = std::fs::read_to_string(lock).unwrap_or_default();
+    for (package, name) in [("rayon", "AMDAHL_RAYON_VERSION"), ("tokio", "AMDAHL_TOKIO_VERSION")] {
+        if let Some(version) = locked(&text, package) {
+            println!("cargo::rustc-env={name}={version}");
+        }
+    }
+}
+
+/// The Cargo.lock that this build goes by: of the package, or of a workspace around it.
+fn lock_file() -> Option<PathBuf> {
+    let package = env::var_os("CARGO_MANIFEST_DIR")?;
+    Path::new(&package).ancestors().map(|dir| dir.join("Cargo.lock")).find(|path| path.is_file())
+}
+
+/// The version of a package, if the lock has just one of that name.
+fn locked<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
+    let head = format!("name = \"{package}\"\nversion = \"");
+    let mut found = lock.split(head.as_str()).skip(1).filter_map(|rest| rest.split('"').next());
+    found.next().filter(|_| found.next().is_none())
 }

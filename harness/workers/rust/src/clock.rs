@@ -17,6 +17,17 @@ pub(crate) fn thread_cpu_ns() -> u64 {
     ns(rustix::time::clock_gettime(ClockId::ThreadCPUTime))
 }
 
+/// CPU time of a thread of this process, ns; `None` if there is none of that id.
+pub(crate) fn cpu_ns_of(tid: u32) -> Option<u64> {
+    // The kernel's encoding of "thread `tid`, scheduler clock" (its posix-timers.h), which
+    // pthread_getcpuclockid(3) returns, but for a pthread_t, which the runtimes keep to themselves.
+    let id = (!(tid as libc::clockid_t) << 3) | 0b110;
+    let mut at = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `at` is valid for writes; an id that names no thread is answered with EINVAL.
+    let rc = unsafe { libc::clock_gettime(id, &mut at) };
+    (rc == 0).then(|| at.tv_sec as u64 * SECOND_NS + at.tv_nsec as u64)
+}
+
 /// What the kernel says of the resolution of CLOCK_MONOTONIC, ns.
 pub(crate) fn resolution_ns() -> u64 {
     ns(rustix::time::clock_getres(ClockId::Monotonic))
@@ -59,6 +70,25 @@ mod tests {
         assert!(woke >= at && woke <= now_ns());
         let before = now_ns();
         assert!(wait_until(1, 0) >= before, "a time that has passed returns the present");
+    }
+
+    #[test]
+    fn another_threads_cpu_time_is_its_own() {
+        let (tid, done) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let thread = std::thread::spawn(move || {
+            let begin = thread_cpu_ns();
+            while thread_cpu_ns() < begin + 5_000_000 {}
+            tid.0
+                .send((rustix::thread::gettid().as_raw_nonzero().get() as u32, thread_cpu_ns()))
+                .unwrap();
+            done.1.recv().unwrap_or(());
+        });
+        let (of, spent) = tid.1.recv().unwrap();
+        let read = cpu_ns_of(of).unwrap();
+        assert!(read >= spent && read < spent + 5_000_000, "{spent} {read}");
+        drop(done.0);
+        thread.join().unwrap();
+        assert_eq!(cpu_ns_of(u32::MAX >> 8), None);
     }
 
     #[test]

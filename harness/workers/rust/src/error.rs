@@ -40,6 +40,22 @@ pub enum Error {
         /// What there is.
         known: Vec<String>,
     },
+    /// A pair that this worker does not offer, although it knows both.
+    #[error("{workload} is not offered with {mechanism}; `except` in `hello` lists such pairs")]
+    NotOffered {
+        /// What was to be done.
+        workload: String,
+        /// By which model.
+        mechanism: String,
+    },
+    /// Memory that a worker's data need.
+    #[error("worker {w} can't have {bytes} bytes; lower bytes= or workers=")]
+    Memory {
+        /// The worker.
+        w: u32,
+        /// How much it asked for.
+        bytes: u64,
+    },
     /// A cell that was not prepared, or was given up after an error.
     #[error("no cell {id} is prepared; send `prepare id={id} …` first")]
     NoCell {
@@ -156,7 +172,9 @@ impl Error {
             | Self::MissingKey { .. }
             | Self::BadValue { .. }
             | Self::Unknown { .. }
+            | Self::NotOffered { .. }
             | Self::NoCell { .. } => Kind::Unsupported,
+            Self::Memory { .. } => Kind::Oom,
             Self::Spawn { source, .. } if ran_out(source) => Kind::Oom,
             Self::Relayed { kind, .. } => *kind,
             _ => Kind::Internal,

@@ -60,6 +60,12 @@ impl Go {
         }
     }
 
+    /// A release that begins at once and takes 2 ms, or one operation if that is longer.
+    pub(crate) fn warming(pass: Pass) -> Self {
+        let start_ns = clock::now_ns();
+        Self { start_ns, spin_ns: 0, ramp_ns: 1, tail_ns: 0, ..Self::soon(pass, 2, 1_000_000) }
+    }
+
     /// Reads the keys of a `go` line.
     ///
     /// # Errors

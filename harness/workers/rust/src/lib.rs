@@ -36,12 +36,14 @@
 //!   loops: there is no virtual call.
 //! - A [`Workload`] makes one for each worker; a closure `Fn(u32) -> impl Op` is one.
 //! - A [`Model`] says where workers live and how they are parked and released. It is handed
-//!   [`Probe`]s, which own start, clock, windows and recorder: no model can time itself.
+//!   [`Probe`]s, which own start, clock, windows and recorder: no model can time itself. Workers that
+//!   keep no thread are [`TaskProbe`]s, which do one operation a step.
 //! - [`Program`] knows workloads and models by name, and serves the protocol.
 //!
 //! What is judged from the figures, and where carriers are pinned, is the harness's business and
 //! never found here.
 
+mod carriers;
 mod cell;
 mod clock;
 mod error;
@@ -51,15 +53,19 @@ mod model;
 mod probe;
 mod program;
 mod recorder;
+mod release;
 mod report;
 mod serve;
 mod stop;
+mod sync;
+mod task;
 mod thread_stats;
 mod timer;
 mod track;
 mod wire;
 mod workload;
 
+pub use carriers::{CarrierMeter, CarrierUsage, Readings};
 pub use cell::Cell;
 pub use clock::now_ns;
 pub use error::{Error, Kind};
@@ -68,8 +74,10 @@ pub use model::{CARRIER_ARG, Carrier, Crew, Job, Model};
 pub use probe::Probe;
 pub use program::Program;
 pub use recorder::bucket_index;
+pub use release::Started;
 pub use report::{CHECK_MODULUS, Hist, Interval, Report, Total};
 pub use serve::serve;
 pub use stop::Stop;
+pub use task::TaskProbe;
 pub use wire::{LINE_MAX, Line, WireError, read_line};
-pub use workload::{Op, Workload};
+pub use workload::{Op, TaskOp, Workload};

@@ -9,6 +9,14 @@ use crate::timer::Timer;
 use crate::track::Tally;
 use crate::workload::Op;
 
+/// How a loop ended before its boundary.
+#[derive(Debug)]
+pub(crate) struct Halt {
+    pub(crate) stop: Stop,
+    /// End of the last operation; `None` if this loop saw none.
+    pub(crate) last_ns: Option<u64>,
+}
+
 /// The loop of the throughput pass: operations, one reading of the clock a batch, one comparison.
 /// Returns the first reading at or after `end_ns`.
 #[inline(never)]
@@ -18,7 +26,7 @@ pub(crate) fn count<O: Op>(
     end_ns: u64,
     tally: &mut Tally,
     spans: Option<&mut Spans>,
-) -> Result<u64, Stop> {
+) -> Result<u64, Halt> {
     match spans {
         None => count_into(op, batch, end_ns, tally, |_| {}),
         Some(spans) => count_into(op, batch, end_ns, tally, |now| spans.push(now)),
@@ -32,18 +40,21 @@ fn count_into<O: Op>(
     end_ns: u64,
     tally: &mut Tally,
     mut stamp: impl FnMut(u64),
-) -> Result<u64, Stop> {
+) -> Result<u64, Halt> {
     let Tally { mut ops, mut check } = *tally;
+    let mut last_ns = None;
     let end = 'work: loop {
         let batch_end = ops + batch;
         while ops != batch_end {
             match op.run(ops) {
                 Ok(result) => check += u64::from(result),
-                Err(stop) => break 'work Err(stop),
+                Err(stop) if ops + batch == batch_end => break 'work Err(Halt { stop, last_ns }),
+                Err(stop) => break 'work Err(Halt { stop, last_ns: Some(clock::now_ns()) }),
             }
             ops += 1;
         }
         let now = clock::now_ns();
+        last_ns = Some(now);
         stamp(now);
         if now >= end_ns {
             break Ok(now);
@@ -65,7 +76,7 @@ pub(crate) fn time<O: Op, T: Timer>(
     tally: &mut Tally,
     lane: &mut Lane,
     spans: Option<&mut Spans>,
-) -> Result<u64, Stop> {
+) -> Result<u64, Halt> {
     match spans {
         None => time_into(op, timer, end_ns, tally, lane, |_| {}),
         Some(spans) => {
@@ -84,8 +95,9 @@ fn time_into<O: Op, T: Timer>(
     tally: &mut Tally,
     lane: &mut Lane,
     mut stamp: impl FnMut(u64),
-) -> Result<u64, Stop> {
+) -> Result<u64, Halt> {
     let Tally { mut ops, mut check } = *tally;
+    let mut last = None;
     let mut look_at = look_at(timer, timer.end(), clock::now_ns(), end_ns);
     let end = loop {
         let t0 = timer.begin();
@@ -93,9 +105,15 @@ fn time_into<O: Op, T: Timer>(
         let t1 = timer.end();
         match result {
             Ok(result) => check += u64::from(result),
-            Err(stop) => break Err(stop),
+            Err(stop) => {
+                // The clock was not read after the last operation: now, less the time since.
+                let since = |t1| timer.ns(timer.end().saturating_sub(t1));
+                let last_ns = last.map(|t1| clock::now_ns() - since(t1));
+                break Err(Halt { stop, last_ns });
+            }
         }
         ops += 1;
+        last = Some(t1);
         lane.record(timer.ns(t1.saturating_sub(t0)));
         stamp(t1);
         if t1 >= look_at {
@@ -171,8 +189,44 @@ mod tests {
             }
         }
         let mut tally = Tally::default();
-        let stop = count(&mut Five, 3, u64::MAX, &mut tally, None);
-        assert!(matches!(stop, Err(Stop::NoWorkLeft)));
+        let begin = clock::now_ns();
+        let halt = count(&mut Five, 3, u64::MAX, &mut tally, None).unwrap_err();
+        assert!(matches!(halt.stop, Stop::NoWorkLeft));
+        assert!((begin..=clock::now_ns()).contains(&halt.last_ns.unwrap()));
         assert_eq!(tally, Tally { ops: 5, check: 10 });
+        let halt = count(&mut Five, 3, u64::MAX, &mut tally, None).unwrap_err();
+        assert_eq!(halt.last_ns, None, "not one operation more");
+    }
+
+    #[test]
+    fn the_last_operation_ended_before_the_stop_was_waited_for() {
+        struct Once;
+        impl Op for Once {
+            fn run(&mut self, i: u64) -> Result<u32, Stop> {
+                if i == 0 {
+                    return Ok(1);
+                }
+                clock::sleep_until(clock::now_ns() + 5_000_000);
+                Err(Stop::Over)
+            }
+        }
+        let (mut lane, end_ns) = (Lane::new(), u64::MAX);
+        for timed in [false, true] {
+            let mut tally = Tally::default();
+            let begin = clock::now_ns();
+            let halt = match (timed, Stopwatch::detect()) {
+                (false, _) => count(&mut Once, 1, end_ns, &mut tally, None),
+                (_, Stopwatch::Counter(t)) => {
+                    time(&mut Once, t, end_ns, &mut tally, &mut lane, None)
+                }
+                (_, Stopwatch::Gettime(t)) => {
+                    time(&mut Once, t, end_ns, &mut tally, &mut lane, None)
+                }
+            };
+            let last_ns = halt.unwrap_err().last_ns.unwrap();
+            // The calibration may be wrong by one per mille of the 5 ms.
+            assert!(last_ns + 10_000 >= begin, "timed {timed}: {last_ns} {begin}");
+            assert!(last_ns + 4_900_000 <= clock::now_ns(), "timed {timed}");
+        }
     }
 }

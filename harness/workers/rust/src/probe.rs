@@ -1,6 +1,7 @@
-//! The instrument of one worker: it waits for the start, repeats the operation, reads the clock, cuts
-//! the windows and records. Models decide on which thread it is called, and nothing else, so they
-//! can't time themselves differently.
+//! The instrument of a worker with a thread of its own: it waits for the start, repeats the operation,
+//! reads the clock, cuts the windows and records. Models decide on which thread it is called, and
+//! nothing else, so they can't time themselves differently. That of a worker that runs as tasks is
+//! `task`; what both record is `release`.
 //!
 //! What runs between two crossings are the loops of `loops`. Allocation, system calls and formatting
 //! happen here: before the start, at a crossing, or after the end.
@@ -11,13 +12,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::clock;
 use crate::error::Error;
 use crate::go::Go;
-use crate::loops::{count, time};
-use crate::recorder::{Lane, Recorder, Spans};
+use crate::loops::{Halt, count, time};
+use crate::recorder::Lane;
+use crate::release::{Failed, Release, Started};
 use crate::report::Report;
 use crate::stop::Stop;
 use crate::thread_stats::ThreadStats;
 use crate::timer::Stopwatch;
-use crate::track::{Tally, Track};
+use crate::track::Tally;
 use crate::workload::{Op, Workload};
 
 /// Warm-up: at least this long, and at least two batches of operations.
@@ -103,70 +105,50 @@ impl<O: Op> Body for Bench<O> {
     fn warm(&mut self) -> Result<Option<u64>, Error> {
         let mut best = None;
         let mut tally = Tally::default();
-        let warmed = self.laps(&mut tally, &mut best);
-        match warmed {
-            Ok(()) | Err(Stop::NoWorkLeft) => Ok(best),
-            Err(stop) => Err(self.failed(tally, stop)),
+        match self.laps(&mut tally, &mut best).map_err(|halt| halt.stop) {
+            Ok(()) => self.op.released(),
+            Err(Stop::NoWorkLeft | Stop::Over) => {}
+            Err(stop) => return Err(Error::Op { w: self.setting.w, i: tally.ops, stop }),
         }
+        Ok(best)
     }
 
     fn run(&mut self, go: &Go) -> Result<Report, Error> {
-        let mut track = Track::new(go);
-        let mut recorder = Recorder::new(go, self.setting.of);
-        let mut spans = Spans::new(go);
-        let mut tally = Tally::default();
-        let spin_ns = if self.setting.spins { go.spin_ns } else { 0 };
-        let started_ns = clock::wait_until(go.start_ns, spin_ns);
-        track.enter(&self.stats);
-        match self.intervals(go, &mut track, &mut recorder, &mut spans, &mut tally) {
-            Ok(()) => {}
-            Err(Stop::NoWorkLeft) => track.leave(clock::now_ns(), tally, self.stats.sample()),
-            Err(stop) => return Err(self.failed(tally, stop)),
+        let mut release = Release::new(go, self.setting.of);
+        let started = if self.setting.spins { Started::spinning(go) } else { Started::asleep(go) };
+        release.enter(started, self.stats.sample());
+        match self.intervals(&mut release) {
+            Ok(()) => self.op.released(),
+            Err(halt) => release
+                .halt(halt, self.stats.sample())
+                .map_err(|Failed { i, stop }| Error::Op { w: self.setting.w, i, stop })?,
         }
-        Ok(Report {
-            w: self.setting.w,
-            slot: go.slot,
-            total: track.total(started_ns),
-            intervals: track.intervals(go),
-            hists: recorder.hists(),
-            spans: spans.into_ends(),
-        })
+        Ok(release.report(self.setting.w))
     }
 }
 
 impl<O: Op> Bench<O> {
     /// From crossing to crossing until the last.
-    fn intervals(
-        &mut self,
-        go: &Go,
-        track: &mut Track,
-        recorder: &mut Recorder,
-        spans: &mut Spans,
-        tally: &mut Tally,
-    ) -> Result<(), Stop> {
+    fn intervals(&mut self, release: &mut Release) -> Result<(), Halt> {
         let Self { op, batch, setting, .. } = self;
-        while let Some((i, end_ns)) = track.open() {
-            // The operation that crosses into window 0 ends after its begin: it is the first span.
-            let spans_here = if i >= 0 && spans.wanted() { Some(&mut *spans) } else { None };
-            let now = match (recorder.lane(i, go), setting.stopwatch) {
-                (None, _) => count(op, *batch, end_ns, tally, spans_here)?,
+        while let Some((i, end_ns)) = release.open() {
+            let (tally, lane, spans) = release.record(i);
+            let now = match (lane, setting.stopwatch) {
+                (None, _) => count(op, *batch, end_ns, tally, spans)?,
                 (Some(lane), Stopwatch::Counter(timer)) => {
-                    time(op, timer, end_ns, tally, lane, spans_here)?
+                    time(op, timer, end_ns, tally, lane, spans)?
                 }
                 (Some(lane), Stopwatch::Gettime(timer)) => {
-                    time(op, timer, end_ns, tally, lane, spans_here)?
+                    time(op, timer, end_ns, tally, lane, spans)?
                 }
             };
-            track.cross(now, *tally, self.stats.sample());
-            if i < 0 && now >= go.window0_ns() {
-                spans.push(now);
-            }
+            release.cross(i, now, self.stats.sample());
         }
         Ok(())
     }
 
     /// Single batches, timed, then the loops themselves.
-    fn laps(&mut self, tally: &mut Tally, best: &mut Option<u64>) -> Result<(), Stop> {
+    fn laps(&mut self, tally: &mut Tally, best: &mut Option<u64>) -> Result<(), Halt> {
         let begin = clock::now_ns();
         let mut before = begin;
         while before - begin < WARM_NS || tally.ops < 2 * self.batch {
@@ -182,14 +164,10 @@ impl<O: Op> Bench<O> {
         };
         Ok(())
     }
-
-    fn failed(&self, tally: Tally, stop: Stop) -> Error {
-        Error::Op { w: self.setting.w, i: tally.ops, stop }
-    }
 }
 
 /// Runs a workload's code; a panic becomes an error.
-fn guarded<T>(w: u32, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn guarded<T>(w: u32, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(Error::Panicked { w, message: message(&*panic) }))
 }

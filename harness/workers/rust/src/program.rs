@@ -9,10 +9,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::model::{
-    AnyWorkload, CARRIER_ARG, Crew, Inline, Job, Model, Processes, Threads, end_with_parent,
+    AnyWorkload, CARRIER_ARG, Crew, Inline, Job, Model, Processes, Rayon, Threads, Tokio,
+    end_with_parent,
 };
 use crate::serve;
-use crate::workload::{Cpu, Noop, Pipe, Sleep, Workload};
+use crate::workload::{Cpu, Mem, Noop, Pipe, Serial, Sleep, Workload};
 
 type Make = dyn Fn(&Cell) -> Result<Box<dyn AnyWorkload>, Error>;
 
@@ -20,6 +21,7 @@ type Make = dyn Fn(&Cell) -> Result<Box<dyn AnyWorkload>, Error>;
 pub struct Program {
     workloads: Vec<(String, Box<Make>)>,
     models: Vec<Arc<dyn Model>>,
+    except: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Program {
@@ -35,15 +37,25 @@ impl Default for Program {
 }
 
 impl Program {
-    /// With the workloads `noop`, `cpu`, `sleep`, `pipe` and the models `threads`, `processes`.
+    /// With the workloads `noop`, `cpu`, `sleep`, `pipe`, `mem`, `serial` and the models `threads`,
+    /// `processes`, `rayon`, `tokio`.
     pub fn new() -> Self {
-        Self { workloads: Vec::new(), models: Vec::new() }
+        Self { workloads: Vec::new(), models: Vec::new(), except: Vec::new() }
             .workload("noop", Noop::new)
             .workload("cpu", Cpu::new)
             .workload("sleep", Sleep::new)
             .workload("pipe", Pipe::new)
+            .workload("mem", Mem::new)
+            .workload("serial", Serial::new)
             .model(Threads)
             .model(Processes)
+            .model(Rayon)
+            .model(Tokio)
+            // Its workers wait for each other in the middle of an operation: that takes memory in
+            // common, and a thread for each.
+            .except("processes", "serial")
+            .except("rayon", "serial")
+            .except("tokio", "serial")
     }
 
     /// Adds a workload, or replaces the one of that name. `make` is called once a cell, before its
@@ -66,6 +78,18 @@ impl Program {
         self.models.retain(|known| known.mechanism() != model.mechanism());
         self.models.push(Arc::new(model));
         self
+    }
+
+    /// Says that a workload is not offered with a mechanism.
+    #[must_use]
+    pub fn except(mut self, mechanism: &str, workload: &str) -> Self {
+        self.except.push((mechanism.to_owned(), workload.to_owned()));
+        self
+    }
+
+    /// The pairs of mechanism and workload that it does not offer.
+    pub fn exceptions(&self) -> &[(String, String)] {
+        &self.except
     }
 
     /// The names of its workloads.
@@ -106,6 +130,11 @@ impl Program {
             name: mechanism.clone(),
             known: self.mechanisms(),
         })?;
+        let pair = (mechanism.clone(), job.cell().workload.clone());
+        if self.except.contains(&pair) {
+            let (mechanism, workload) = pair;
+            return Err(Error::NotOffered { workload, mechanism });
+        }
         model.launch(job)
     }
 

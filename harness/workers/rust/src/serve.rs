@@ -100,6 +100,7 @@ impl<W: Write> Session<'_, W> {
             });
         }
         let stopwatch = Stopwatch::detect();
+        let except = wire::join(self.program.exceptions().iter().map(|(m, w)| format!("{m}:{w}")));
         let answer = Line::new("hello")
             .with("v", VERSION)
             .with("lang", "rust")
@@ -112,10 +113,13 @@ impl<W: Write> Session<'_, W> {
             .with("lead_ns", LEAD_NS)
             .with("workloads", self.program.workload_names().join(","))
             .with("mechanisms", self.program.mechanisms().join(","))
+            .with_some("except", (!except.is_empty()).then_some(except))
             .with("features", FEATURES.join(","))
             .with("worker", env!("CARGO_PKG_VERSION"))
             .with("target", env!("AMDAHL_TARGET"))
-            .with("opt_level", env!("AMDAHL_OPT_LEVEL"));
+            .with("opt_level", env!("AMDAHL_OPT_LEVEL"))
+            .with_some("rayon", option_env!("AMDAHL_RAYON_VERSION"))
+            .with_some("tokio", option_env!("AMDAHL_TOKIO_VERSION"));
         self.say(&answer)
     }
 
@@ -164,7 +168,9 @@ impl<W: Write> Session<'_, W> {
             let crew = self.cells.get_mut(&id).ok_or(Error::NoCell { id })?;
             match crew.collect() {
                 Ok(reports) => {
-                    for line in reports.iter().flat_map(|report| report.lines(id)) {
+                    let usage = crew.carrier_usage();
+                    let lines = reports.iter().flat_map(|report| report.lines(id));
+                    for line in lines.chain(usage.iter().map(|x| x.line(id))) {
                         self.say(&line)?;
                     }
                 }

@@ -8,6 +8,10 @@ pub enum Stop {
     /// There is no work left for this worker: it leaves its loop, and that is no error.
     #[error("no work left")]
     NoWorkLeft,
+    /// The release is over for all workers of the cell, by an agreement between their operations:
+    /// this worker's tail ends with its last operation.
+    #[error("the release is over")]
+    Over,
     /// The operation failed: the trial is an error.
     #[error("{0}")]
     Failed(String),

@@ -13,12 +13,19 @@ use crate::clock;
 /// One reading; figures count from the thread's creation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sample {
-    pub(crate) cpu_ns: u64,
+    pub(crate) cpu_ns: Option<u64>,
     pub(crate) delay_ns: Option<u64>,
     pub(crate) vcsw: Option<u64>,
     pub(crate) ivcsw: Option<u64>,
     /// The CPU the thread is on.
-    pub(crate) cpu: u32,
+    pub(crate) cpu: Option<u32>,
+}
+
+impl Sample {
+    /// Of a worker without a thread of its own: the CPU it is on, and nothing that belongs to a thread.
+    pub(crate) fn without_thread() -> Self {
+        Self { cpu: Some(rustix::thread::sched_getcpu() as u32), ..Self::default() }
+    }
 }
 
 /// The calling thread's sources. Made on the thread that it is to describe, and read there only.
@@ -43,20 +50,24 @@ impl ThreadStats {
         let switches = switches();
         Sample {
             // The thread clock, not schedstat's first field: that one is stale while the thread runs.
-            cpu_ns: clock::thread_cpu_ns(),
+            cpu_ns: Some(clock::thread_cpu_ns()),
             delay_ns: self.delay_ns(),
             vcsw: switches.map(|s| s.0),
             ivcsw: switches.map(|s| s.1),
-            cpu: rustix::thread::sched_getcpu() as u32,
+            cpu: Some(rustix::thread::sched_getcpu() as u32),
         }
     }
 
-    /// Time runnable without a CPU: the second field of `cpu_ns delay_ns slices`.
     fn delay_ns(&self) -> Option<u64> {
-        let mut bytes = [0u8; 96];
-        let n = self.schedstat.as_ref()?.read_at(&mut bytes, 0).ok()?;
-        std::str::from_utf8(&bytes[..n]).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
+        delay_ns(self.schedstat.as_ref()?)
     }
+}
+
+/// Time runnable without a CPU: the second field of a thread's schedstat, `cpu_ns delay_ns slices`.
+pub(crate) fn delay_ns(schedstat: &File) -> Option<u64> {
+    let mut bytes = [0u8; 96];
+    let n = schedstat.read_at(&mut bytes, 0).ok()?;
+    std::str::from_utf8(&bytes[..n]).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// Voluntary and involuntary context switches of the calling thread.
@@ -81,9 +92,10 @@ mod tests {
         let stats = ThreadStats::of_this_thread().unwrap();
         let before = stats.sample();
         clock::sleep_until(clock::now_ns() + 1_000_000);
-        while clock::thread_cpu_ns() < before.cpu_ns + 3_000_000 {}
+        let done = before.cpu_ns.unwrap() + 3_000_000;
+        while clock::thread_cpu_ns() < done {}
         let after = stats.sample();
-        assert!(after.cpu_ns >= before.cpu_ns + 3_000_000);
+        assert!(after.cpu_ns.unwrap() >= done);
         assert!(after.vcsw.unwrap() > before.vcsw.unwrap());
         assert!(after.delay_ns >= before.delay_ns);
         assert!(after.ivcsw >= before.ivcsw);
@@ -92,13 +104,13 @@ mod tests {
     #[test]
     fn it_describes_its_own_thread() {
         let stats = ThreadStats::of_this_thread().unwrap();
-        let mine = stats.sample().cpu_ns;
+        let mine = stats.sample().cpu_ns.unwrap();
         std::thread::spawn(|| {
             let begin = clock::thread_cpu_ns();
             while clock::thread_cpu_ns() < begin + 20_000_000 {}
         })
         .join()
         .unwrap();
-        assert!(stats.sample().cpu_ns - mine < 15_000_000);
+        assert!(stats.sample().cpu_ns.unwrap() - mine < 15_000_000);
     }
 }

@@ -5,7 +5,7 @@
 use crate::clock;
 use crate::go::Go;
 use crate::report::{CHECK_MODULUS, Interval, Total};
-use crate::thread_stats::{Sample, ThreadStats};
+use crate::thread_stats::Sample;
 
 /// Operations done and the sum of their results since the release.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,8 +43,7 @@ impl Track {
     }
 
     /// The worker enters its loop.
-    pub(crate) fn enter(&mut self, stats: &ThreadStats) {
-        let sample = stats.sample();
+    pub(crate) fn enter(&mut self, sample: Sample) {
         self.marks.push(Mark { stamp_ns: clock::now_ns(), tally: Tally::default(), sample });
     }
 
@@ -58,6 +57,26 @@ impl Track {
     pub(crate) fn cross(&mut self, stamp_ns: u64, tally: Tally, sample: Sample) {
         while self.open().is_some_and(|(_, end_ns)| end_ns <= stamp_ns) {
             self.marks.push(Mark { stamp_ns, tally, sample });
+        }
+    }
+
+    /// Boundaries crossed so far; the entry is none.
+    pub(crate) fn crossed(&self) -> usize {
+        self.marks.len().saturating_sub(1)
+    }
+
+    /// End of the last operation that crossed a boundary, or the entry.
+    pub(crate) fn last_ns(&self) -> u64 {
+        self.marks[self.marks.len() - 1].stamp_ns
+    }
+
+    /// The release is over for all workers: the tail ends here. One that has not come to its tail
+    /// leaves.
+    pub(crate) fn end(&mut self, stamp_ns: u64, tally: Tally, sample: Sample) {
+        if self.crossed() + 1 == self.ends_ns.len() {
+            self.marks.push(Mark { stamp_ns, tally, sample });
+        } else {
+            self.leave(stamp_ns, tally, sample);
         }
     }
 
@@ -105,11 +124,11 @@ fn between(from: &Mark, to: &Mark, i: i64, tail: bool) -> Interval {
         check: (to.tally.check - from.tally.check) % CHECK_MODULUS,
         first_ns: from.stamp_ns,
         last_ns: Some(to.stamp_ns),
-        cpu_ns: difference(|s| Some(s.cpu_ns)),
+        cpu_ns: difference(|s| s.cpu_ns),
         delay_ns: difference(|s| s.delay_ns),
         vcsw: difference(|s| s.vcsw),
         ivcsw: difference(|s| s.ivcsw),
-        cpu: Some(to.sample.cpu),
+        cpu: to.sample.cpu,
     }
 }
 
@@ -125,7 +144,7 @@ mod tests {
 
     fn track(go: &Go, crossings: &[(u64, u64)]) -> Track {
         let mut track = Track::new(go);
-        track.enter(&ThreadStats::of_this_thread().unwrap());
+        track.enter(Sample::without_thread());
         track.marks[0].stamp_ns = 1001;
         for (stamp, ops) in crossings {
             track.cross(
@@ -182,6 +201,19 @@ mod tests {
         let track = track(&go, &[(1004, 1), (1100, 4)]);
         assert_eq!(brief(&track, &go), [(0, 3, 1004, Some(1100))]);
         assert_eq!(track.open(), Some((1, 1200)));
+    }
+
+    #[test]
+    fn a_release_that_is_over_ends_the_tail_with_the_last_operation() {
+        let go = go(100);
+        let over = |crossings: &[(u64, u64)]| {
+            let mut track = track(&go, crossings);
+            track.end(1340, Tally { ops: 13, check: 13 * CHECK_MODULUS + 13 }, Sample::default());
+            (brief(&track, &go).pop().unwrap(), track.total(1000).ended_ns)
+        };
+        let all = [(1103, 4), (1205, 9), (1301, 12)];
+        assert_eq!(over(&all), ((2, 1, 1301, Some(1340)), 1340));
+        assert_eq!(over(&all[..2]), ((1, 4, 1205, None), 1340), "it was not in its tail yet");
     }
 
     #[test]

@@ -5,20 +5,27 @@
 
 mod inline;
 mod processes;
+mod rayon;
+mod tasks;
 mod threads;
+mod tokio;
 
 pub(crate) use inline::Inline;
 pub use processes::CARRIER_ARG;
 pub(crate) use processes::{Processes, end_with_parent};
+pub(crate) use rayon::Rayon;
 pub(crate) use threads::Threads;
+pub(crate) use tokio::Tokio;
 
 use std::sync::Arc;
 
+use crate::carriers::CarrierUsage;
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::go::Go;
-use crate::probe::{Probe, Setting};
+use crate::probe::{Probe, Setting, guarded};
 use crate::report::Report;
+use crate::task::TaskProbe;
 use crate::timer::Stopwatch;
 use crate::workload::Workload;
 
@@ -27,8 +34,8 @@ pub trait Model: Send + Sync {
     /// Its name in `hello` and `prepare`.
     fn mechanism(&self) -> &'static str;
 
-    /// Creates the workers `job.cell().worker_numbers()`, each by [`Job::probe`] on its own carrier,
-    /// warms them by [`Probe::warm`], parks them without using CPU, and returns once all are parked.
+    /// Creates the workers `job.cell().worker_numbers()`, each by [`Job::probe`] on its own carrier
+    /// (or by [`Job::task`], where it has none), warms them by [`Probe::warm`], parks them without using CPU, and returns once all are parked.
     ///
     /// # Errors
     /// If one could not be created or warmed; the others have ended then.
@@ -43,7 +50,8 @@ pub trait Crew {
     /// About how long one operation takes alone, ns.
     fn op_ns(&self) -> Option<u64>;
 
-    /// Wakes the workers: each calls [`Probe::run`] with this release. Does not wait for them.
+    /// Wakes the workers: each calls [`Probe::run`] with this release. Does not wait for them. (A model
+    /// whose opener waits for the start, since its workers must not, does so in `join`.)
     ///
     /// # Errors
     /// If a worker can't be reached.
@@ -60,6 +68,11 @@ pub trait Crew {
     /// # Errors
     /// If a worker's report can't be had.
     fn collect(&mut self) -> Result<Vec<Report>, Error>;
+
+    /// What the carriers used in those releases, where no worker keeps one.
+    fn carrier_usage(&mut self) -> Vec<CarrierUsage> {
+        Vec::new()
+    }
 }
 
 /// An OS thread or process that runs workers.
@@ -107,20 +120,79 @@ impl Job {
     /// # Errors
     /// If the workload can't make the operation.
     pub fn probe(&self, w: u32) -> Result<Probe, Error> {
-        let (of, spins, stopwatch) = (self.cell.of, self.spins, self.stopwatch);
-        self.workload.probe(Setting { w, of, spins, stopwatch })
+        self.workload.probe(self.setting(w))
     }
+
+    /// Makes worker `w` as one that runs by steps, on whatever thread calls, and blocks that thread
+    /// where it waits. Call it on a thread that will run it.
+    ///
+    /// # Errors
+    /// As [`Job::probe`].
+    pub fn task(&self, w: u32) -> Result<TaskProbe, Error> {
+        self.workload.task(self.setting(w))
+    }
+
+    /// The same, but where it waits it does so in the tokio runtime that this is called in.
+    ///
+    /// # Errors
+    /// As [`Job::probe`].
+    pub fn awaiting_task(&self, w: u32) -> Result<TaskProbe, Error> {
+        self.workload.awaiting_task(self.setting(w))
+    }
+
+    /// A worker could not be made, or failed: lets go those that wait for it inside an operation.
+    pub fn abandon(&self) {
+        self.workload.abandon();
+    }
+
+    fn setting(&self, w: u32) -> Setting {
+        Setting { w, of: self.cell.of, spins: self.spins, stopwatch: self.stopwatch }
+    }
+}
+
+/// Most workers of a cell. The runtime's threads take four memory maps each, of some 65000 that Linux
+/// gives a process, and it aborts instead of failing when they run out inside a new thread.
+const WORKERS_MAX: u32 = 8192;
+
+/// The number of workers as that of threads, unless there are too many.
+fn at_most_threads(workers: u32) -> Result<usize, Error> {
+    if workers > WORKERS_MAX {
+        return Err(Error::BadValue {
+            key: "workers".to_owned(),
+            value: workers.to_string(),
+            expected: format!("at most {WORKERS_MAX} threads of one process").into(),
+        });
+    }
+    Ok(workers as usize)
 }
 
 /// Hides the type of the operation.
 pub(crate) trait AnyWorkload: Send + Sync {
     fn probe(&self, setting: Setting) -> Result<Probe, Error>;
+    fn task(&self, setting: Setting) -> Result<TaskProbe, Error>;
+    fn awaiting_task(&self, setting: Setting) -> Result<TaskProbe, Error>;
+    fn abandon(&self);
     fn chosen(&self) -> Vec<(&'static str, u64)>;
 }
 
 impl<W: Workload> AnyWorkload for W {
     fn probe(&self, setting: Setting) -> Result<Probe, Error> {
         Probe::new(self, setting)
+    }
+
+    fn task(&self, setting: Setting) -> Result<TaskProbe, Error> {
+        guarded(setting.w, || Ok(TaskProbe::blocking(self.op(setting.w)?, self.batch(), setting)))
+    }
+
+    fn awaiting_task(&self, setting: Setting) -> Result<TaskProbe, Error> {
+        guarded(setting.w, || match self.awaiting_op(setting.w)? {
+            Some(op) => Ok(TaskProbe::awaiting(op, self.batch(), setting)),
+            None => Ok(TaskProbe::blocking(self.op(setting.w)?, self.batch(), setting)),
+        })
+    }
+
+    fn abandon(&self) {
+        Workload::abandon(self);
     }
 
     fn chosen(&self) -> Vec<(&'static str, u64)> {

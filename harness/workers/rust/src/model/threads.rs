@@ -5,13 +5,9 @@ use std::thread::JoinHandle;
 
 use crate::error::Error;
 use crate::go::Go;
-use crate::model::{Carrier, Crew, Job, Model};
+use crate::model::{Carrier, Crew, Job, Model, at_most_threads};
 use crate::probe::Probe;
 use crate::report::Report;
-
-/// Most workers of a cell. The runtime's threads take four memory maps each, of some 65000 that Linux
-/// gives a process, and it aborts instead of failing when they run out inside a new thread.
-const WORKERS_MAX: u32 = 8192;
 
 #[derive(Debug)]
 pub(crate) struct Threads;
@@ -22,14 +18,7 @@ impl Model for Threads {
     }
 
     fn launch(&self, job: &Arc<Job>) -> Result<Box<dyn Crew>, Error> {
-        let workers = job.cell().workers;
-        if workers > WORKERS_MAX {
-            return Err(Error::BadValue {
-                key: "workers".to_owned(),
-                value: workers.to_string(),
-                expected: format!("at most {WORKERS_MAX} threads of one process").into(),
-            });
-        }
+        let workers = at_most_threads(job.cell().workers)?;
         let seats = (0..workers).map(|_| Seat::default()).collect();
         let board = Mutex::new(Board { turn: 0, order: Order::Quit, busy: 0 });
         let hall =
@@ -67,6 +56,7 @@ impl ThreadCrew {
             Ok(handle) => self.handles.push(handle),
             Err(source) => {
                 self.hall.lock().busy -= 1;
+                job.abandon();
                 return Err(Error::Spawn { w, workers: job.cell().workers, source });
             }
         }
@@ -205,13 +195,16 @@ impl Seat {
 fn live(hall: &Hall, job: &Job, seat: usize, w: u32) {
     let seat = &hall.seats[seat];
     let mut probe = None;
-    let prepared = prepare(job, w, &mut probe);
+    let prepared = prepare(job, w, &mut probe).inspect_err(|_| job.abandon());
     seat.lock().prepared = Some(prepared);
     while let Order::Go(go) = hall.park() {
         let Some(probe) = &mut probe else { continue };
         match probe.run(&go) {
             Ok(report) => seat.lock().reports.push(report),
-            Err(error) => seat.lock().failed = Some(error),
+            Err(error) => {
+                seat.lock().failed = Some(error);
+                job.abandon();
+            }
         }
     }
 }

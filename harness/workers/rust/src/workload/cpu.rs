@@ -50,12 +50,18 @@ impl Op for Minstd {
     fn run(&mut self, i: u64) -> Result<u32, Stop> {
         // Opaque at both ends: neither is the seed known nor the result unused, so the chain of
         // dependent steps between them must be walked.
-        let mut x = black_box(1 + i % 64);
-        for _ in 0..self.steps {
-            x = x * MULTIPLIER % CHECK_MODULUS;
-        }
-        Ok(black_box(x) as u32)
+        let x = black_box(1 + i % 64);
+        Ok(black_box(minstd(x, self.steps)) as u32)
     }
+}
+
+/// So many steps from `x`.
+#[inline]
+pub(super) fn minstd(mut x: u64, steps: u64) -> u64 {
+    for _ in 0..steps {
+        x = x * MULTIPLIER % CHECK_MODULUS;
+    }
+    x
 }
 
 #[cfg(test)]

@@ -1,14 +1,21 @@
 //! What is done: the operations that workers repeat. Timing and counting are the probe's.
 
+mod awaiting;
 mod cpu;
+mod mem;
 mod noop;
 mod pipe;
+mod serial;
 mod sleep;
 
 pub(crate) use cpu::Cpu;
+pub(crate) use mem::Mem;
 pub(crate) use noop::Noop;
 pub(crate) use pipe::Pipe;
+pub(crate) use serial::Serial;
 pub(crate) use sleep::Sleep;
+
+use std::task::{Context, Poll};
 
 use crate::error::Error;
 use crate::stop::Stop;
@@ -27,6 +34,22 @@ pub trait Op {
     /// # Errors
     /// [`Stop::NoWorkLeft`] ends the loop; [`Stop::Failed`] makes the trial an error.
     fn run(&mut self, i: u64) -> Result<u32, Stop>;
+
+    /// The worker has crossed the end of the release (or of its warm-up): where the others wait for it
+    /// inside an operation, they are told here.
+    fn released(&mut self) {}
+}
+
+/// One worker's operation for a runtime whose tasks wait without blocking their thread.
+pub trait TaskOp: Send {
+    /// Goes on with operation `i`; as [`Op::run`] once it has ended.
+    fn poll(&mut self, i: u64, cx: &mut Context<'_>) -> Poll<Result<u32, Stop>>;
+}
+
+impl TaskOp for Box<dyn TaskOp> {
+    fn poll(&mut self, i: u64, cx: &mut Context<'_>) -> Poll<Result<u32, Stop>> {
+        (**self).poll(i, cx)
+    }
 }
 
 impl<F: FnMut(u64) -> u32> Op for F {
@@ -40,8 +63,8 @@ impl<F: FnMut(u64) -> u32> Op for F {
 ///
 /// A closure `Fn(u32) -> impl Op` is one: worker number in, operation out.
 pub trait Workload: Send + Sync + 'static {
-    /// One worker's operation.
-    type Op: Op;
+    /// One worker's operation. `Send`, because a pool's threads hand workers on.
+    type Op: Op + Send;
 
     /// Makes the operation of worker `w`. Called on the thread that will run it, so that its data lie
     /// near that thread's CPU.
@@ -49,6 +72,19 @@ pub trait Workload: Send + Sync + 'static {
     /// # Errors
     /// Whatever prevents it: it becomes the answer to `prepare`.
     fn op(&self, w: u32) -> Result<Self::Op, Error>;
+
+    /// The same operation for a task of the tokio runtime that this is called in, where it has to wait;
+    /// `None` where it computes, and is run as it is.
+    ///
+    /// # Errors
+    /// As [`Workload::op`].
+    fn awaiting_op(&self, _w: u32) -> Result<Option<Box<dyn TaskOp>>, Error> {
+        Ok(None)
+    }
+
+    /// A worker of the cell could not be made, or failed: where others wait for it inside an
+    /// operation, they are let go, with a failure.
+    fn abandon(&self) {}
 
     /// How many operations share one reading of the clock in the throughput pass: 1, unless an
     /// operation takes less than some 20 clock readings (half a microsecond).
@@ -65,7 +101,7 @@ pub trait Workload: Send + Sync + 'static {
 impl<F, O> Workload for F
 where
     F: Fn(u32) -> O + Send + Sync + 'static,
-    O: Op,
+    O: Op + Send,
 {
     type Op = O;
 

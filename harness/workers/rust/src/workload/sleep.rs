@@ -1,12 +1,15 @@
 //! `sleep`: the simplest I/O, waiting that needs no CPU.
 
+use std::time::Duration;
+
 use rustix::thread::{NanosleepRelativeResult, nanosleep};
 use rustix::time::Timespec;
 
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::stop::Stop;
-use crate::workload::{Op, Workload};
+use crate::workload::awaiting::TokioSleep;
+use crate::workload::{Op, TaskOp, Workload};
 
 const SLEEP_NS: u64 = 1_000_000;
 
@@ -27,6 +30,10 @@ impl Workload for Sleep {
     fn op(&self, _: u32) -> Result<Nap, Error> {
         let (seconds, nanoseconds) = (self.sleep_ns / 1_000_000_000, self.sleep_ns % 1_000_000_000);
         Ok(Nap { time: Timespec { tv_sec: seconds as i64, tv_nsec: nanoseconds as _ } })
+    }
+
+    fn awaiting_op(&self, _: u32) -> Result<Option<Box<dyn TaskOp>>, Error> {
+        Ok(Some(Box::new(TokioSleep::new(Duration::from_nanos(self.sleep_ns)))))
     }
 
     fn chosen(&self) -> Vec<(&'static str, u64)> {

@@ -123,7 +123,7 @@ fn pipe_asks_its_peer() {
 }
 
 /// Answers requests of one worker until the test process ends.
-fn peer(dir: &Path, k: u32) {
+pub(crate) fn peer(dir: &Path, k: u32) {
     let fifo = |end: &str| {
         let path = dir.join(format!("w{k}.{end}"));
         rustix::fs::mknodat(
@@ -157,4 +157,74 @@ fn a_cell_can_be_released_again_and_prepared_anew() {
     worker.go(7, "").prove(0, minstd(2000));
     worker.send("collect id=7");
     assert!(worker.until_done().is_empty(), "collected already");
+}
+
+/// The lines of a chase in the order of the visit.
+fn chase(lines: u64) -> Vec<u64> {
+    let mut k = 0;
+    let next = |_| {
+        k = (1_103_515_245 * k + 12_345) % lines;
+        k
+    };
+    (0..lines).map(next).collect()
+}
+
+/// The sum of a chunk by a second implementation.
+fn stream(bytes: u64, chunk: u64) -> impl Fn(u64) -> u64 {
+    let (n, chunks) = (chunk / 8, bytes / chunk);
+    move |i| (i % chunks * n..(i % chunks + 1) * n).sum::<u64>() % crate::worker::M
+}
+
+#[test]
+fn mem_is_proven_under_every_mechanism() {
+    for mechanism in ["threads", "processes", "rayon", "tokio"] {
+        let mut worker = Worker::spawn();
+        let prepare = |worker: &mut Worker, more: &str| {
+            let text = format!("prepare id=7 workload=mem mechanism={mechanism} workers=2 {more}");
+            worker.expect(&text, "ready")
+        };
+        // 15625 lines are rounded down to 2^13, and come again after as many steps.
+        let ready = prepare(&mut worker, "kind=chase bytes=1000000 steps=1000");
+        assert_eq!((int(&ready, "bytes"), int(&ready, "steps")), (1_000_000, 1000));
+        let visited = chase(1 << 13);
+        let release = worker.go(7, "");
+        let result = |i: u64| visited[(((i + 1) * 1000 - 1) % (1 << 13)) as usize];
+        (0..2).for_each(|w| release.prove(w, result));
+
+        let ready = prepare(&mut worker, "kind=stream bytes=1048576 chunk=262144");
+        assert_eq!((int(&ready, "bytes"), int(&ready, "chunk")), (1 << 20, 1 << 18));
+        let sums: Vec<u64> = (0..4).map(stream(1 << 20, 1 << 18)).collect();
+        let release = worker.go(7, "pass=latency");
+        (0..2).for_each(|w| release.prove(w, |i| sums[(i % 4) as usize]));
+        assert!(worker.end().success());
+    }
+}
+
+/// Also with more workers than CPUs, and again and again: those who wait must make room.
+#[test]
+fn serial_is_proven_and_its_workers_keep_step() {
+    for (workers, permille) in [(1, 0), (2, 250), (4, 1000)] {
+        let mut worker = Worker::spawn();
+        let text = format!(
+            "prepare id=7 workload=serial mechanism=threads workers={workers} steps=20000 \
+             permille={permille}"
+        );
+        let ready = worker.expect(&text, "ready");
+        assert_eq!((int(&ready, "steps"), int(&ready, "permille")), (20_000, permille));
+        for pass in ["throughput", "latency", "counters"] {
+            let release = worker.go(7, &format!("pass={pass}"));
+            let ops = int(release.total(0), "ops");
+            for w in 0..workers {
+                assert_eq!(int(release.total(w), "ops"), ops, "a round is a round of all");
+                let mut done = 0;
+                for x in release.of_worker("window", w) {
+                    let n = int(x, "ops") as u64;
+                    let check: u64 = (done..done + n).map(minstd(20_000)).sum();
+                    assert_eq!(check % crate::worker::M, int(x, "check") as u64, "{x}");
+                    done += n;
+                }
+            }
+        }
+        assert!(worker.end().success());
+    }
 }

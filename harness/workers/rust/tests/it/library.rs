@@ -197,7 +197,10 @@ fn a_model_of_ones_own_serves_the_same_protocol() {
         "hello v=1\nprepare id=1 workload=cpu mechanism=by-turns workers=2 steps=10\n\
          go id=1 start_ns=1 window_ns=1000 windows=1\ncollect id=1\n",
     );
-    assert!(answers[0].contains("mechanisms=threads,processes,by-turns"), "{answers:?}");
+    assert!(
+        answers[0].contains("mechanisms=threads,processes,rayon,tokio,by-turns"),
+        "{answers:?}"
+    );
     assert!(answers[1].starts_with("ready id=1 carriers= setup_ns="), "{answers:?}");
     assert_eq!(answers[2], "stopped id=1");
     assert_eq!(answers.iter().filter(|a| a.starts_with("total id=1")).count(), 2);

@@ -6,5 +6,6 @@ mod cells;
 mod library;
 mod lifetime;
 mod passes;
+mod pools;
 mod protocol;
 mod worker;

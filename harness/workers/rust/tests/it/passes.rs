@@ -30,7 +30,7 @@ fn histograms_hold_exactly_the_operations_of_their_window() {
         let release = latency(workload, mechanism, more);
         for w in 0..2 {
             let windows = release.windows(w);
-            let mut hists = release.of("hist", w).peekable();
+            let mut hists = release.of_worker("hist", w).peekable();
             for x in
                 windows.iter().filter(|x| (0..WINDOWS).contains(&int(x, "i")) && int(x, "ops") > 0)
             {
@@ -74,7 +74,7 @@ fn spans_are_the_first_ends_from_window_0_on() {
         worker.expect("prepare id=3 workload=cpu mechanism=threads workers=2 steps=3000", "ready");
         let release = worker.go(3, &format!("pass={pass} spans=50"));
         for w in 0..2 {
-            let line = release.of("span", w).next().expect("spans were asked for");
+            let line = release.of_worker("span", w).next().expect("spans were asked for");
             let ends: Vec<i64> = line.list("t").map(|t| t.parse().unwrap()).collect();
             assert!(ends.windows(2).all(|pair| pair[0] <= pair[1]), "{line}");
             let windows = release.windows(w);

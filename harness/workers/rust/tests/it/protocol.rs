@@ -16,8 +16,12 @@ fn hello_says_what_it_is() {
     assert_eq!(int(&hello, "pid"), i64::from(worker.child.id()));
     assert!(int(&hello, "timer_cost_ps") > 0 && int(&hello, "lead_ns") > 0);
     assert!(hello.text("runtime").unwrap().starts_with("1."), "{hello}");
-    assert_eq!(hello.text("workloads"), Some("noop,cpu,sleep,pipe"));
-    assert_eq!(hello.text("mechanisms"), Some("threads,processes"));
+    assert_eq!(hello.text("workloads"), Some("noop,cpu,sleep,pipe,mem,serial"));
+    assert_eq!(hello.text("mechanisms"), Some("threads,processes,rayon,tokio"));
+    assert_eq!(hello.text("except"), Some("processes:serial,rayon:serial,tokio:serial"));
+    for runtime in ["rayon", "tokio"] {
+        assert!(hello.text(runtime).unwrap().starts_with("1."), "{hello}");
+    }
     assert_eq!(hello.text("features"), Some("alternate,spans"));
 }
 
@@ -50,6 +54,16 @@ fn mistakes_are_answered_and_survived() {
         ("prepare id=1 workload=pipe mechanism=threads workers=1", "unsupported"),
         ("prepare id=1 workload=pipe mechanism=threads workers=2 dir=/nowhere", "internal"),
         ("prepare id=1 workload=pipe mechanism=processes workers=2 dir=/nowhere", "internal"),
+        ("prepare id=1 workload=pipe mechanism=rayon workers=2 dir=/nowhere", "internal"),
+        ("prepare id=1 workload=pipe mechanism=tokio workers=2 dir=/nowhere", "internal"),
+        ("prepare id=1 workload=cpu mechanism=rayon workers=99999", "unsupported"),
+        ("prepare id=1 workload=cpu mechanism=tokio workers=99999", "unsupported"),
+        ("prepare id=1 workload=mem mechanism=threads workers=1", "unsupported"),
+        ("prepare id=1 workload=mem mechanism=threads workers=1 kind=hop", "unsupported"),
+        ("prepare id=1 workload=serial mechanism=threads workers=1", "unsupported"),
+        ("prepare id=1 workload=serial mechanism=processes workers=1 permille=1", "unsupported"),
+        ("prepare id=1 workload=serial mechanism=rayon workers=1 permille=1", "unsupported"),
+        ("prepare id=1 workload=serial mechanism=tokio workers=1 permille=1", "unsupported"),
         ("go id=1 start_ns=1 window_ns=1 windows=1", "unsupported"),
         ("collect id=1", "unsupported"),
         ("go 1", "unsupported"),
