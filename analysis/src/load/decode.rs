@@ -144,3 +144,28 @@ fn error(
         what: what.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+
+    use super::*;
+
+    fn stored(w: u32, value: u64) -> amdahl_schema::Histogram {
+        let mut h = Histogram::<u64>::new(3).unwrap();
+        h.record(value).unwrap();
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&h, &mut bytes).unwrap();
+        let (name, unit, hdr) = ("op".to_owned(), "ns".to_owned(), STANDARD.encode(bytes));
+        let (i, w, n, min, max, sum) = (None, Some(w), 1, value, value, value);
+        amdahl_schema::Histogram { name, unit, i, w, n, min, max, sum, hdr }
+    }
+
+    #[test]
+    fn workers_of_different_ranges_are_merged() {
+        let mut fast = decode(Path::new("x"), 1, &stored(0, 100)).unwrap();
+        fast.add(decode(Path::new("x"), 1, &stored(1, 5_000_000_000)).unwrap()).unwrap();
+        assert_eq!(fast.len(), 2);
+        assert!(fast.max() >= 5_000_000_000);
+    }
+}

@@ -131,19 +131,22 @@ pub(super) fn serial_words(f: &SerialFigure) -> String {
         let misses: Vec<f64> = mine.filter_map(SerialRow::miss).collect();
         let held = misses.iter().filter(|m| **m == 0.0).count();
         let furthest = misses.iter().map(|m| m.abs()).fold(0.0, f64::max);
-        (!misses.is_empty()).then(|| {
-            format!(
-                "{what}, {held} of {} intervals hold what is expected (by chance alone about {:.0} would not) and the \
-                 furthest misses it by {furthest:.3}.",
-                misses.len(),
-                (misses.len() as f64 * 0.05).ceil()
-            )
-        })
+        let by_chance = match misses.len() as f64 * 0.05 {
+            n if n < 1.0 => "fewer than one".to_owned(),
+            n => format!("about {n:.0}"),
+        };
+        let words = format!(
+            "Where {what} is expected, {held} of {} intervals hold it{}; without any bias {by_chance} would miss it by chance.",
+            misses.len(),
+            if held < misses.len() {
+                format!(", and the furthest misses it by {furthest:.3}")
+            } else {
+                String::new()
+            }
+        );
+        (!misses.is_empty()).then_some(words)
     };
-    let parts = [
-        of(Expected::Share, "Where e = p is expected"),
-        of(Expected::One, "Where e = 1 is expected"),
-    ];
+    let parts = [of(Expected::Share, "e = p"), of(Expected::One, "e = 1")];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 

@@ -207,3 +207,28 @@ pub struct CpuSpeeds {
     /// Time spent on looking and waiting, ns.
     pub settle_ns: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_misses_by_what_it_lacks_to_hold_what_is_expected() {
+        let row = |share, lo, hi, expected| SerialRow {
+            model: "cpp/threads".to_owned(),
+            workers: 2,
+            share,
+            e: Some(Estimate { value: f64::midpoint(lo, hi), ci95: Some((lo, hi)), n: 3 }),
+            blocks: vec![],
+            expected,
+            why: None,
+        };
+        let near = |r: SerialRow, miss: f64| (r.miss().unwrap() - miss).abs() < 1e-9;
+        assert!(near(row(0.25, 0.24, 0.26, Expected::Share), 0.0));
+        assert!(near(row(0.25, 0.27, 0.29, Expected::Share), 0.02));
+        assert!(near(row(0.25, 0.20, 0.24, Expected::Share), -0.01));
+        assert!(near(row(0.25, 0.98, 1.02, Expected::One), 0.0));
+        let one_block = SerialRow { e: None, ..row(0.25, 0.2, 0.3, Expected::Share) };
+        assert_eq!(one_block.miss(), None);
+    }
+}

@@ -1,6 +1,7 @@
 //! Figures as documents: everything lies inside, text is text, and looks belong to models.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use amdahl_analysis::load::load;
 use amdahl_analysis::plot::text::{SIZE_PT, width_pt};
@@ -20,6 +21,9 @@ fn figures(spec: &Spec) -> BTreeMap<String, String> {
     files.into_iter().filter(|(name, _)| name.ends_with(".svg")).collect()
 }
 
+/// Made once for all tests.
+static CROWDED: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| figures(&crowded()));
+
 /// Long names, many models, counts beyond the CPUs.
 fn crowded() -> Spec {
     let mut models = vec![Model::parallel("rust/threads"), Model::parallel("rust/processes")];
@@ -27,8 +31,33 @@ fn crowded() -> Spec {
         models.push(Model::one_at_a_time(&format!("python3.{v}@pyenv/threads")));
         models.push(Model::parallel(&format!("python3.{v}t+gil@tools/processes-forkserver")));
     }
-    models.push(Model::parallel("go1.27+p1/goroutines"));
-    Spec { cpus: 8, workers: vec![1, 2, 3, 6, 8, 12, 16], blocks: 2, models, ..Spec::default() }
+    let others = [
+        "cpp/threads",
+        "java25/threads",
+        "java17/threads",
+        "java25/virtual",
+        "go1.27/goroutines",
+        "go1.27/goroutines-pinned",
+        "node20/workers",
+        "rust/rayon",
+        "rust/tokio",
+        "python3.14t/threads",
+        "python3.14/subinterpreters",
+    ];
+    models.extend(others.map(Model::parallel));
+    for id in ["go1.27+p1/goroutines", "python3.14/asyncio", "python3.11/subinterpreters"] {
+        models.push(Model::one_at_a_time(id));
+    }
+    let workloads = [
+        "cpu",
+        "sleep",
+        "serial permille=0 scaling=strong",
+        "serial permille=0 scaling=weak",
+        "serial permille=50 scaling=weak",
+        "serial permille=1000 scaling=weak",
+    ];
+    let (workers, workloads) = (vec![1, 3, 8, 12, 16], workloads.map(str::to_owned).to_vec());
+    Spec { cpus: 8, workers, blocks: 2, models, workloads, ..Spec::default() }
 }
 
 fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
@@ -86,12 +115,57 @@ fn check_inside(name: &str, svg: &str) {
 
 #[test]
 fn nothing_is_drawn_outside_the_figure() {
-    for spec in [Spec::default(), crowded()] {
-        let figures = figures(&spec);
+    for figures in [&figures(&Spec::default()), &*CROWDED] {
         assert!(figures.len() >= 5, "{:?}", figures.keys());
-        for (name, svg) in &figures {
+        for (name, svg) in figures {
             check_inside(name, svg);
         }
+    }
+}
+
+/// Titles of panels and texts in one line of them: none may begin before the one left of it ends.
+fn check_apart(name: &str, svg: &str) {
+    type Span = (f64, f64, String);
+    let mut lines: BTreeMap<(String, bool), Vec<Span>> = BTreeMap::new();
+    for part in svg.split("<text").skip(1) {
+        let (tag, rest) = part.split_once('>').unwrap();
+        if tag.contains("rotate") {
+            continue;
+        }
+        let text = rest.split("</text>").next().unwrap().trim().replace("&gt;", ">");
+        let x = number(tag, "x").unwrap();
+        let w = width_pt(&text, SIZE_PT) * 10.0 / ESTIMATE_IS_WIDE;
+        let from = match attribute(tag, "text-anchor") {
+            Some("start") => x,
+            Some("middle") => x - w / 2.0,
+            _ => x - w,
+        };
+        let key = (attribute(tag, "y").unwrap().to_owned(), tag.contains("bold"));
+        lines.entry(key).or_default().push((from, from + w, text));
+    }
+    for mut line in lines.into_values() {
+        line.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for pair in line.windows(2) {
+            assert!(pair[0].1 < pair[1].0 + 1.0, "{name}: {pair:?} run into each other");
+        }
+    }
+}
+
+/// By how much the layout's estimate of a width exceeds what DejaVu Sans, the widest, needs.
+const ESTIMATE_IS_WIDE: f64 = 1.05;
+
+#[test]
+fn no_text_runs_into_the_next() {
+    for (name, svg) in CROWDED.iter() {
+        check_apart(name, svg);
+    }
+}
+
+#[test]
+fn crowded_figures_fit_a_page() {
+    for (name, svg) in CROWDED.iter() {
+        let height: f64 = attribute(svg, "height").unwrap().trim_end_matches("in").parse().unwrap();
+        assert!(height < 11.0, "{name} is {height} in high");
     }
 }
 
@@ -113,13 +187,13 @@ fn figures_have_size_title_description_and_text_that_stays_text() {
 
 #[test]
 fn a_model_looks_the_same_whatever_stands_beside_it() {
-    let colours = |spec: &Spec| {
-        let svg = figures(spec).remove("figures/speedup-cpu.svg").unwrap();
+    let colours = |figures: &BTreeMap<String, String>| {
+        let svg = &figures["figures/speedup-cpu.svg"];
         let legend = svg.find("\nrust/threads\n").unwrap();
         let before = &svg[..legend];
         let circle = before.rfind("<circle").unwrap();
         attribute(&before[circle..], "fill").unwrap().to_owned()
     };
     let alone = Spec { models: vec![Model::parallel("rust/threads")], ..Spec::default() };
-    assert_eq!(colours(&alone), colours(&crowded()));
+    assert_eq!(colours(&figures(&alone)), colours(&CROWDED));
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use amdahl_analysis::synth::{self, Model, Spec};
-use amdahl_schema::{Absence, AbsentModel, Outcome, RunHeader, Status, Trial};
+use amdahl_schema::{Absence, AbsentModel, Outcome, Pass, RunHeader, Status, Trial};
 
 /// A case's run is small: these go into git.
 fn tiny() -> Spec {
@@ -48,6 +48,34 @@ fn absent_python() -> Made {
             remedy: Some("sudo apt-get install python3".to_owned()),
         },
     }];
+    (header, trials)
+}
+
+/// Every workload that has a section of its own; timed operations for `noop` alone, since runs go into git.
+fn experiments() -> Made {
+    let workloads = [
+        "cpu",
+        "noop",
+        "mem kind=chase",
+        "mem kind=stream",
+        "serial permille=0 scaling=strong",
+        "serial permille=0 scaling=weak",
+        "serial permille=250 scaling=weak",
+        "serial permille=1000 scaling=weak",
+    ];
+    let models =
+        vec![Model::parallel("java25/virtual"), Model::one_at_a_time("python3.13/threads")];
+    let (mut header, mut trials) =
+        synth::run(&Spec { models, workloads: workloads.map(str::to_owned).to_vec(), ..tiny() });
+    let kept = |workload: &str, pass: Pass| match pass {
+        Pass::Throughput => true,
+        Pass::Latency => workload == "noop",
+        Pass::Counters => false,
+    };
+    trials.retain(|t| kept(&t.workload, t.pass));
+    for b in &mut header.plan.blocks {
+        b.trials.retain(|t| kept(&b.workload, t.pass));
+    }
     (header, trials)
 }
 
@@ -190,6 +218,22 @@ fn absent_models_keep_their_row() {
     let text = fs::read_to_string(golden_dir("absent-python").join("report.md")).unwrap();
     assert!(text.contains("| `python/threads` | absent: no python3 on PATH"));
     assert!(text.contains("sudo apt-get install python3"));
+}
+
+#[test]
+fn what_is_shown_besides_the_answer() {
+    reports_as_expected("experiments", experiments);
+    let text = fs::read_to_string(golden_dir("experiments").join("report.md")).unwrap();
+    let sections = [
+        "## A known serial share",
+        "## Strong and weak scaling",
+        "## Memory",
+        "## Start-up",
+        "## What timing an operation costs",
+        "## Counters",
+    ];
+    let places: Vec<_> = sections.map(|s| text.find(s).unwrap_or_else(|| panic!("no {s}"))).into();
+    assert!(places.is_sorted(), "{places:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Integration tests of the analysing program, one binary: reports of synthetic runs of known truth.
 
+mod experiments;
 mod figures;
 mod golden;
 mod report;
