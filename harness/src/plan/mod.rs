@@ -185,7 +185,7 @@ fn add_blocks(
         spec.other_blocks
     };
     add(0, n, Kind::Ends, cells(&ends));
-    add(2 * n, n.max(2), Kind::Spare, cells(&ends));
+    add(2 * n, n.max(4), Kind::Spare, cells(&ends));
     if !others.is_empty() {
         let with_one: Vec<u32> = [1].into_iter().chain(others).collect();
         add(n, n, Kind::Others, cells(&with_one));
@@ -301,14 +301,18 @@ fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
             n => n,
         };
     }
-    let (main, processes) = (model.main, model.mechanism.starts_with("processes"));
+    let main = model.main;
     let both = matches!(model.lang.as_str(), "rust" | "python");
+    // Processes are the way out where there is a lock, and what threads are compared with in Rust.
+    let locked = model.lang == "rust" || model.switch_ns.is_some();
+    let answer = main || model.mechanism.starts_with("processes") && locked;
     match (model.representative, workload, kind) {
-        (true, "cpu", Kind::Ends) if main || processes => 0,
-        (true, "cpu", Kind::Ends) => 1,
-        (true, "sleep", Kind::Ends) if main && both => 2,
-        (true, "cpu", Kind::Passes) if main || processes => 3,
-        (false, "cpu", Kind::Ends) if main => 100 + model.rank,
+        (true, "cpu", Kind::Ends) if answer => 0,
+        (true, "sleep", Kind::Ends) if main && both => 1,
+        (true, "cpu", Kind::Passes) if answer && both => 2,
+        (false, "cpu", Kind::Ends) if main => 100 + model.rank.min(49),
+        (true, "cpu", Kind::Ends) => 150,
+        (true, "cpu", Kind::Passes) if main => 160,
         (true, "sleep", Kind::Ends) if main => 200,
         (true, "sleep", Kind::Passes) if main => 210,
         (true, "pipe", Kind::Ends) if main => 210,
@@ -328,10 +332,11 @@ pub fn tier_text(tier: u32) -> &'static str {
         0 => {
             "cpu at 1 and all CPUs: threads of every language, processes, one CPython per GIL class"
         }
-        1 => "the same under their other mechanisms and variants",
-        2 => "sleep under threads of rust and one CPython per GIL class",
-        3 => "latency and counters of cpu",
-        100..200 => "cpu under threads of every other CPython",
+        1 => "sleep under threads of rust and one CPython per GIL class",
+        2 => "latency and counters of the same",
+        100..150 => "cpu under threads of every other version",
+        150..160 => "cpu under the other mechanisms and variants",
+        160..200 => "latency and counters of cpu in the other languages",
         200..210 => "sleep under threads of every language",
         210..300 => "pipe, and sleep's latency",
         300..350 => "cpu at the other worker counts",
