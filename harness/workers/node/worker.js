@@ -226,7 +226,7 @@ class Take {
     const { rows, figures } = this;
     const at = k * this.width;
     rows[at] = now;
-    rows[at + 1] = turns * this.batch;
+    rows[at + 1] = turns;
     rows[at + 2] = check;
     for (let j = 0; j < figures.values.length; j++) rows[at + 3 + j] = figures.values[j];
   }
@@ -282,7 +282,7 @@ class Take {
       const tail = k + 1 === edges.length;
       // In the tail the end of its last operation is its end; anywhere else it did not cross out.
       const last_ns = tail || k < this.at ? absolute(b[0]) : undefined;
-      const values = { ...key, i: k - this.ramps, tail: tail ? 1 : undefined, ops: b[1] - a[1] };
+      const values = { ...key, i: k - this.ramps, tail: tail ? 1 : undefined, ops: (b[1] - a[1]) * this.batch };
       Object.assign(values, { check: (b[2] - a[2] + M) % M, first_ns: absolute(a[0]), last_ns });
       figures.names.forEach((name, j) => (values[name] = name === 'cpu' ? b[3 + j] : b[3 + j] - a[3 + j]));
       out += line('window', values);
@@ -290,7 +290,7 @@ class Take {
     const end = this.row(intervals);
     const stamps = { started_ns: this.startedNs, entered_ns: this.rows[0], ended_ns: end[0] };
     for (const name in stamps) stamps[name] = absolute(stamps[name]);
-    out += line('total', { ...key, ops: end[1], check: end[2], ...stamps });
+    out += line('total', { ...key, ops: end[1] * this.batch, check: end[2], ...stamps });
     if (this.spans) out += line('span', { ...key, t: this.ends.subarray(0, this.filled).join() });
     for (let h = 0; h < this.histograms - 1; h++) {
       const [n, min, max, sum] = this.exact.subarray(4 * h);
@@ -338,7 +338,7 @@ const OVER = ROUND + 1;
 
 /**
  * Waits until a word has a value: spins, reading the clock, for some time, then gives the CPU up until the word changes.
- * JavaScript has neither a pause nor a yield.
+ * JavaScript has no yield, and a pause only in recent versions.
  */
 function waitUntil(words, word, value, spinNs) {
   let giveUp = clock() + spinNs;
@@ -562,7 +562,7 @@ class Lane {
     this.work(take, parties, quick ? 0 : SPIN_NS, quick);
     take.report({ w: this.w });
     const [first, last] = [take.row(0), take.row(take.at + Number(take.left))];
-    return { turns: last[1] / take.batch, opNs: (last[0] - first[0]) / (last[1] || 1) };
+    return { turns: last[1], opNs: (last[0] - first[0]) / (last[1] * take.batch || 1) };
   }
 
   awaitStart(take, startNs, spinNs) {
