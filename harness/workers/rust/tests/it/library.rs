@@ -1,7 +1,9 @@
 //! The library as a user's own worker links it: closures, stops, failures, a model of one's own.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use amdahl_worker::{
     Carrier, Cell, Crew, Error, Go, Job, Model, Op, Pass, Probe, Program, Report, Stop, Workload,
@@ -130,6 +132,101 @@ fn a_worker_that_can_not_be_made_is_an_answer() {
     assert!(answers[0].starts_with("error id=1 phase=prepare kind=internal"), "{answers:?}");
     assert!(answers[0].contains("only%20worker%200"), "{answers:?}");
     assert_eq!(answers.len(), 2);
+}
+
+/// Worker 0 waits inside its operation for worker 1, which can't be made.
+struct WaitsForAnother(Arc<AtomicU32>);
+
+impl Workload for WaitsForAnother {
+    type Op = WaitingOp;
+
+    fn op(&self, w: u32) -> Result<WaitingOp, Error> {
+        match w {
+            0 => Ok(WaitingOp(self.0.clone())),
+            _ => Err(Error::other("only worker 0 can be made")),
+        }
+    }
+
+    fn abandon(&self) {
+        self.0.store(1, Ordering::Relaxed);
+    }
+}
+
+struct WaitingOp(Arc<AtomicU32>);
+
+impl Op for WaitingOp {
+    fn run(&mut self, _: u64) -> Result<u32, Stop> {
+        while self.0.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        Err(Stop::Failed("the other is gone".to_owned()))
+    }
+}
+
+#[test]
+fn who_waits_for_a_worker_that_can_not_be_made_is_let_go() {
+    let program = Program::new().workload("waits", |_| Ok(WaitsForAnother(Arc::default())));
+    let answers =
+        session(&program, "prepare id=1 workload=waits mechanism=threads workers=2\nping\n");
+    assert!(answers[0].starts_with("error id=1 phase=prepare kind=internal"), "{answers:?}");
+    assert!(answers[1].starts_with("pong"), "{answers:?}");
+}
+
+/// A worker of a pool keeps no thread: where another is idle, it takes the next operation now and then.
+#[test]
+fn work_is_stolen_from_a_pool_s_threads() {
+    for mechanism in ["rayon", "tokio"] {
+        let seen = Arc::new(Mutex::new(HashSet::new()));
+        let stolen = (0..50).any(|_| {
+            seen.lock().unwrap().clear();
+            let shared = seen.clone();
+            let program = Program::new().workload("who", move |_| {
+                let shared = shared.clone();
+                Ok(move |w: u32| {
+                    let shared = shared.clone();
+                    move |_i: u64| {
+                        // Worker 0 blocks its thread, which may find the other's job before its
+                        // own when it wakes.
+                        match w {
+                            0 => std::thread::sleep(Duration::from_micros(200)),
+                            _ => drop(shared.lock().unwrap().insert(std::thread::current().id())),
+                        }
+                        1
+                    }
+                })
+            });
+            let go = Go::soon(Pass::Throughput, 2, 10_000_000);
+            release(&program, Cell::new("who", mechanism, 2), &go).unwrap();
+            seen.lock().unwrap().len() > 1
+        });
+        assert!(stolen, "{mechanism}: worker 1 never left its thread");
+    }
+}
+
+#[test]
+fn a_failure_on_a_pool_is_an_answer_too() {
+    for mechanism in ["rayon", "tokio"] {
+        let answers = session(
+            &ending(|| panic!("no such luck")),
+            &format!("prepare id=1 workload=ends mechanism={mechanism} workers=2\nping\n"),
+        );
+        // The warm-up is two releases here: the second one is where it ends.
+        assert!(answers[0].starts_with("error id=1 phase=prepare kind=internal"), "{answers:?}");
+        assert!(answers[0].contains("panicked:%20no%20such%20luck"), "{answers:?}");
+        assert!(answers[1].starts_with("pong"), "{answers:?}");
+    }
+}
+
+#[test]
+fn no_work_left_on_a_pool_ends_one_worker_and_is_no_error() {
+    for mechanism in ["rayon", "tokio"] {
+        let program = Program::new().workload("ends", |_| Ok(Ends(|| Err(Stop::NoWorkLeft))));
+        let go = Go::soon(Pass::Throughput, 2, 100_000_000_000);
+        let reports = release(&program, Cell::new("ends", mechanism, 2), &go).unwrap();
+        for r in reports {
+            assert_eq!((r.total.ops, r.intervals.last().unwrap().last_ns), (3, None));
+        }
+    }
 }
 
 /// A model of one's own: all workers by turns on the caller's thread.
