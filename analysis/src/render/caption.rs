@@ -2,8 +2,8 @@
 
 use crate::render::format::{day, time_ns};
 use crate::summary::{
-    BudgetFigure, Expected, GlanceFigure, LatencyFigure, RunFacts, ScalingFigure, SerialFigure,
-    SerialRow, SpeedupFigure, SpeedupSeries, TimelineFigure,
+    BudgetFigure, E_HALF_MAX, Expected, Finding, GlanceFigure, LatencyFigure, RunFacts,
+    ScalingFigure, SerialFigure, SerialRow, SpeedupFigure, SpeedupSeries, TimelineFigure,
 };
 
 /// Machine and date, the end of every caption.
@@ -128,26 +128,39 @@ pub(super) fn serial(f: &SerialFigure, facts: &str) -> String {
 pub(super) fn serial_words(f: &SerialFigure) -> String {
     let of = |expected: Expected, what: &str| {
         let mine = f.rows.iter().filter(|r| r.expected == expected);
-        let misses: Vec<f64> = mine.filter_map(SerialRow::miss).collect();
-        let held = misses.iter().filter(|m| **m == 0.0).count();
+        let all: Vec<Finding> = mine.filter_map(SerialRow::finding).collect();
+        let told = all.iter().filter(|f| **f != Finding::TooWide).count();
+        let misses: Vec<f64> = all.iter().filter_map(missed).collect();
         let furthest = misses.iter().map(|m| m.abs()).fold(0.0, f64::max);
-        let by_chance = match misses.len() as f64 * 0.05 {
+        let by_chance = match told as f64 * 0.05 {
             n if n < 1.0 => "fewer than one".to_owned(),
             n => format!("about {n:.0}"),
         };
-        let words = format!(
-            "Where {what} is expected, {held} of {} intervals hold it{}; without any bias {by_chance} would miss it by chance.",
-            misses.len(),
-            if held < misses.len() {
-                format!(", and the furthest misses it by {furthest:.3}")
-            } else {
-                String::new()
-            }
+        let furthest = match misses.len() {
+            0 => String::new(),
+            _ => format!(", and the furthest misses it by {furthest:.3}"),
+        };
+        let held = format!(
+            "Where {what} is expected, {} of {told} intervals hold it{furthest}; without any bias {by_chance} would \
+             miss it by chance.",
+            told - misses.len()
         );
-        (!misses.is_empty()).then_some(words)
+        let wide = format!(
+            "Where {what} is expected, {} intervals reach further than {E_HALF_MAX} to either side, and tell nothing.",
+            all.len() - told
+        );
+        let said = [(told > 0).then_some(held), (all.len() > told).then_some(wide)];
+        said.into_iter().flatten().collect::<Vec<_>>().join(" ")
     };
     let parts = [of(Expected::Share, "e = p"), of(Expected::One, "e = 1")];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn missed(f: &Finding) -> Option<f64> {
+    match f {
+        Finding::Misses(miss) => Some(*miss),
+        Finding::Holds | Finding::TooWide => None,
+    }
 }
 
 pub(super) fn scaling(f: &ScalingFigure, facts: &str) -> String {

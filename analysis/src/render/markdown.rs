@@ -208,7 +208,7 @@ fn cpu_speed(host: &Host, speeds: &CpuSpeeds) -> String {
     }
     let CpuSpeeds { trials, timed, compared, slow, settle_ns } = *speeds;
     if timed == 0 {
-        return "not timed: no trial ran pinned, on work that does not wait, on 64 CPUs or fewer"
+        return "not recorded: CPUs are timed around trials that are pinned, on work that does not wait, on up to 64 CPUs"
             .to_owned();
     }
     let share = match compared {

@@ -197,7 +197,7 @@ fn evidence(members: &[&Answer]) -> String {
 }
 
 /// A reason up to its first colon or semicolon outside parentheses.
-fn first_clause(why: &str) -> &str {
+pub(super) fn first_clause(why: &str) -> &str {
     let mut depth = 0;
     let end = why.char_indices().find(|(_, c)| {
         depth += i32::from(*c == '(') - i32::from(*c == ')');

@@ -57,6 +57,7 @@ fn row(r: &ParallelismRow, kind: MemoryKind, trials: &[TrialRow]) -> MemoryRow {
         limited_by: r.limited_by.clone(),
         bytes: of(r.workers).first().and_then(|t| t.bytes),
         blocks: r.blocks,
+        dropped: r.dropped,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use amdahl_stats::{Interval, Judgement, ParallelismRow, Verdict, karp_flatt};
 
 use crate::model::{ModelName, workload_id};
-use crate::summarise::answer::DECIDING;
+use crate::summarise::answer::{DECIDING, first_clause};
 use crate::summarise::rows::TrialRow;
 use crate::summary::{Estimate, Expected, ScalingFigure, ScalingRow, SerialFigure, SerialRow};
 
@@ -49,7 +49,7 @@ pub(super) fn scaling(
     let of = |r: &ParallelismRow| {
         let p = params.get(&r.workload);
         let rounds = workload_id(&r.workload) == SERIAL && share(p) == Some(0.0);
-        (rounds && r.workers > 1).then(|| is_strong(p))
+        (rounds && r.workers > 1 && r.blocks + r.dropped > 0).then(|| is_strong(p))
     };
     let mut rows: BTreeMap<(ModelName, u32), ScalingRow> = BTreeMap::new();
     for (r, strong) in judgement.parallelism.iter().filter_map(|r| Some((r, of(r)?))) {
@@ -78,8 +78,11 @@ fn row(r: &ParallelismRow, share: f64, one_at_a_time: bool) -> Option<SerialRow>
         share,
         e: r.karp_flatt.map(Estimate::from),
         blocks: r.points.iter().map(|p| karp_flatt(p.speedup, r.workers)).collect(),
+        dropped: r.dropped,
         expected: if one_at_a_time { Expected::One } else { Expected::Share },
-        why: r.karp_flatt.is_none().then(|| r.reasons.first().cloned()).flatten(),
+        why: (r.karp_flatt.is_none())
+            .then(|| r.reasons.first().map(|why| first_clause(why).to_owned()))
+            .flatten(),
     })
 }
 

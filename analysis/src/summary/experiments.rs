@@ -23,6 +23,8 @@ pub struct SerialRow {
     pub e: Option<Estimate>,
     /// e(N) of each used block.
     pub blocks: Vec<f64>,
+    /// Blocks dropped, by the rules of the verdict.
+    pub dropped: u32,
     /// What e(N) is to be compared with.
     pub expected: Expected,
     /// First reason, where nothing was measured.
@@ -55,12 +57,30 @@ impl SerialRow {
         Some(Estimate { value: e.value - to, ci95, n: e.n })
     }
 
-    /// By how much the interval misses what it should hold: 0 where it holds it, positive where it lies
-    /// above; absent without an interval.
-    pub fn miss(&self) -> Option<f64> {
+    /// What the interval says of what is expected.
+    pub fn finding(&self) -> Option<Finding> {
         let (lo, hi) = self.bias()?.ci95?;
-        Some(lo.max(0.0) + hi.min(0.0))
+        let miss = lo.max(0.0) + hi.min(0.0);
+        Some(match miss {
+            0.0 if hi - lo > 2.0 * E_HALF_MAX => Finding::TooWide,
+            0.0 => Finding::Holds,
+            _ => Finding::Misses(miss),
+        })
     }
+}
+
+/// An interval of e(N) that reaches further to either side holds almost anything, and so tells nothing.
+pub const E_HALF_MAX: f64 = 0.1;
+
+/// What an interval says of the value that is expected.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Finding {
+    /// It holds it.
+    Holds,
+    /// It holds it, but is wider than twice [`E_HALF_MAX`].
+    TooWide,
+    /// It misses it by so much: positive where it lies above.
+    Misses(f64),
 }
 
 /// Efficiency (speed-up / N) of jobs with a barrier at their end, under strong and weak scaling.
@@ -112,6 +132,8 @@ pub struct MemoryRow {
     pub bytes: Option<u64>,
     /// Blocks used.
     pub blocks: u32,
+    /// Blocks dropped.
+    pub dropped: u32,
 }
 
 /// What an operation of `mem` is.
@@ -220,15 +242,21 @@ mod tests {
             share,
             e: Some(Estimate { value: f64::midpoint(lo, hi), ci95: Some((lo, hi)), n: 3 }),
             blocks: vec![],
+            dropped: 0,
             expected,
             why: None,
         };
-        let near = |r: SerialRow, miss: f64| (r.miss().unwrap() - miss).abs() < 1e-9;
-        assert!(near(row(0.25, 0.24, 0.26, Expected::Share), 0.0));
-        assert!(near(row(0.25, 0.27, 0.29, Expected::Share), 0.02));
-        assert!(near(row(0.25, 0.20, 0.24, Expected::Share), -0.01));
-        assert!(near(row(0.25, 0.98, 1.02, Expected::One), 0.0));
+        let misses = |r: SerialRow, by: f64| match r.finding() {
+            Some(Finding::Misses(miss)) => (miss - by).abs() < 1e-9,
+            _ => false,
+        };
+        assert_eq!(row(0.25, 0.24, 0.26, Expected::Share).finding(), Some(Finding::Holds));
+        assert_eq!(row(0.25, 0.98, 1.02, Expected::One).finding(), Some(Finding::Holds));
+        assert_eq!(row(0.25, 0.10, 0.40, Expected::Share).finding(), Some(Finding::TooWide));
+        assert!(misses(row(0.25, 0.27, 0.29, Expected::Share), 0.02));
+        assert!(misses(row(0.25, 0.20, 0.24, Expected::Share), -0.01));
+        assert!(misses(row(0.25, 0.40, 0.90, Expected::Share), 0.15));
         let one_block = SerialRow { e: None, ..row(0.25, 0.2, 0.3, Expected::Share) };
-        assert_eq!(one_block.miss(), None);
+        assert_eq!(one_block.finding(), None);
     }
 }

@@ -130,7 +130,7 @@ fn memory_is_told_in_its_units_and_the_hardware_is_named() {
     names.retain(|n| n.starts_with("mem"));
     assert_eq!(names, ["mem kind=chase", "mem kind=stream"], "latencies of two kinds are not one");
     let report = &rendered(s).files["report.md"];
-    assert!(report.contains("hardware: the machine's memory serves 1.30 of 2 workers"));
+    assert!(report.contains("hardware: the machine serves 1.30 of 2 workers"));
     assert!(report.contains("128.0 MiB, 4.0 × 32.0 MiB"), "table beyond the cache");
 }
 
@@ -191,7 +191,9 @@ fn the_speed_of_the_cpus_is_told_or_why_not() {
     assert!(report.contains("in 5 of the 72 with a usual speed to compare with (7 %)"));
     trials.iter_mut().for_each(|t| t.gates.speed.clear());
     let report = &rendered(summary_of(&header, &trials)).files["report.md"];
-    assert!(report.contains("| CPU speed | not timed: no trial ran pinned"));
+    assert!(
+        report.contains("| CPU speed | not recorded: CPUs are timed around trials that are pinned")
+    );
     header.host.hypervisor = None;
     let report = &rendered(summary_of(&header, &trials)).files["report.md"];
     assert!(report.contains("| CPU speed | not timed: on bare metal"));

@@ -2,20 +2,27 @@
 
 use super::{Named, Sheet, cells, real, text};
 use crate::summary::{
-    Estimate, Expected, MemoryKind, ScalingFigure, SerialFigure, Spread, Summary,
+    Estimate, Expected, Finding, MemoryKind, ScalingFigure, SerialFigure, Spread, Summary,
 };
 
 pub(in crate::render) fn serial(f: &SerialFigure) -> Named {
     let mut means = Sheet::new(&[
-        "model", "workers", "share", "expected", "e", "ci95_lo", "ci95_hi", "miss", "blocks",
+        "model", "workers", "share", "expected", "e", "ci95_lo", "ci95_hi", "finding", "miss",
+        "blocks", "dropped",
     ]);
     let mut blocks = Sheet::new(&["model", "workers", "share", "e"]);
     for r in &f.rows {
         let expected = if r.expected == Expected::One { "one" } else { "share" };
         let (e, lo, hi) = cells(r.e.as_ref());
-        let miss = r.miss().map_or_else(String::new, real);
+        let (finding, miss) = match r.finding() {
+            Some(Finding::Holds) => ("holds", String::new()),
+            Some(Finding::TooWide) => ("too wide", String::new()),
+            Some(Finding::Misses(miss)) => ("misses", real(miss)),
+            None => ("", String::new()),
+        };
         let (n, share, count) = (text(r.workers), real(r.share), text(r.blocks.len()));
-        means.row([&r.model, &n, &share, expected, &e, &lo, &hi, &miss, &count]);
+        let dropped = text(r.dropped);
+        means.row([&r.model, &n, &share, expected, &e, &lo, &hi, finding, &miss, &count, &dropped]);
         for e in &r.blocks {
             blocks.row([&r.model, &n, &share, &real(*e)]);
         }

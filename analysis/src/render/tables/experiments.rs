@@ -4,8 +4,8 @@ use super::Align::{Left, Right};
 use super::Table;
 use crate::render::format::{self, UNKNOWN};
 use crate::summary::{
-    Estimate, Expected, MemoryKind, MemoryRow, SerialFigure, SerialRow, Setup, Spread, StartRow,
-    Summary,
+    E_HALF_MAX, Estimate, Expected, Finding, MemoryKind, MemoryRow, SerialFigure, SerialRow, Setup,
+    Spread, StartRow, Summary,
 };
 
 /// e(N) against the injected share; models that run one at a time have a row each, not one a share.
@@ -17,7 +17,7 @@ pub(crate) fn serial(s: &Summary) -> Table {
         ("e(N) found [95 % interval]", Right),
         ("e(N) - expected", Right),
         ("does the interval hold what is expected?", Left),
-        ("blocks", Right),
+        ("blocks used (dropped)", Right),
     ]);
     let Some(f) = &s.serial else { return table };
     for r in f.rows.iter().filter(|r| r.expected == Expected::Share) {
@@ -28,7 +28,7 @@ pub(crate) fn serial(s: &Summary) -> Table {
             three(r.e),
             three(r.bias()),
             holds(r),
-            r.blocks.len().to_string(),
+            format!("{} ({})", r.blocks.len(), r.dropped),
         ]);
     }
     table.rows.extend(one_at_a_time(f));
@@ -36,9 +36,12 @@ pub(crate) fn serial(s: &Summary) -> Table {
 }
 
 fn holds(r: &SerialRow) -> String {
-    match (r.miss(), &r.why) {
-        (Some(0.0), _) => "yes, within".to_owned(),
-        (Some(miss), _) => {
+    match (r.finding(), &r.why) {
+        (Some(Finding::Holds), _) => "yes, within".to_owned(),
+        (Some(Finding::TooWide), _) => {
+            format!("unknown: it reaches further than {E_HALF_MAX} to either side")
+        }
+        (Some(Finding::Misses(miss)), _) => {
             format!("no, misses it by {}: {} than injected", size(miss), above(miss))
         }
         (None, Some(why)) => format!("unknown: {why}"),
@@ -76,22 +79,33 @@ fn one_at_a_time_row(group: &[&SerialRow]) -> Vec<String> {
     let found: Vec<f64> = group.iter().filter_map(|r| Some(r.e?.value)).collect();
     let shares: Vec<f64> = group.iter().map(|r| r.share).collect();
     let biases: Vec<f64> = found.iter().map(|e| e - 1.0).collect();
-    let held = group.iter().filter(|r| r.miss() == Some(0.0)).count();
-    let known = group.iter().filter(|r| r.miss().is_some()).count();
-    let furthest = group.iter().filter_map(|r| r.miss()).max_by(|a, b| a.abs().total_cmp(&b.abs()));
-    let miss = match furthest {
-        Some(miss) if miss != 0.0 => format!(", misses it by {} at most", size(miss)),
-        _ => String::new(),
+    let findings: Vec<Finding> = group.iter().filter_map(|r| r.finding()).collect();
+    let count = |of: Finding| findings.iter().filter(|f| **f == of).count();
+    let furthest = findings.iter().filter_map(|f| match f {
+        Finding::Misses(miss) => Some(miss.abs()),
+        Finding::Holds | Finding::TooWide => None,
+    });
+    let miss = furthest.reduce(f64::max).map(|m| format!(", misses it by {} at most", size(m)));
+    let wide = match count(Finding::TooWide) {
+        0 => String::new(),
+        n => format!(", too wide to tell at {n}"),
     };
     let blocks: Vec<f64> = group.iter().map(|r| r.blocks.len() as f64).collect();
+    let dropped: Vec<f64> = group.iter().map(|r| f64::from(r.dropped)).collect();
+    let whole = |n: f64| format!("{n:.0}");
     vec![
         format!("`{}`", group[0].model),
         group[0].workers.to_string(),
         range(&shares, &share),
         range(&found, &|e| format!("{e:.3}")),
         range(&biases, &|b| format!("{b:.3}")),
-        format!("one at a time, so 1 whatever p: held at {held} of {known} shares{miss}"),
-        range(&blocks, &|n| format!("{n:.0}")),
+        format!(
+            "one at a time, so 1 whatever p: held at {} of {} shares{wide}{}",
+            count(Finding::Holds),
+            group.len(),
+            miss.unwrap_or_default()
+        ),
+        format!("{} ({})", range(&blocks, &whole), range(&dropped, &whole)),
     ]
 }
 
@@ -147,7 +161,7 @@ pub(crate) fn memory(s: &Summary) -> Table {
         ("ceiling", Right),
         ("limited by", Left),
         ("a worker's table, against the last-level cache", Left),
-        ("blocks", Right),
+        ("blocks used (dropped)", Right),
     ]);
     for r in &s.memory {
         let mark = if r.decisive { " *" } else { "" };
@@ -161,7 +175,7 @@ pub(crate) fn memory(s: &Summary) -> Table {
             format::maybe_ratio(r.ceiling),
             memory_limit(r),
             working_set(r.bytes, s.run.host.llc_bytes),
-            r.blocks.to_string(),
+            format!("{} ({})", r.blocks, r.dropped),
         ]);
     }
     table
@@ -184,7 +198,7 @@ fn throughput(kind: MemoryKind, e: Option<Estimate>) -> String {
 fn memory_limit(r: &MemoryRow) -> String {
     match (r.limited_by.as_str(), r.ceiling) {
         ("hardware", Some(c)) => {
-            format!("hardware: the machine's memory serves {:.2} of {} workers", c.value, r.workers)
+            format!("hardware: the machine serves {:.2} of {} workers", c.value, r.workers)
         }
         (other, _) => other.replace('_', " "),
     }
@@ -239,6 +253,9 @@ fn start_row(r: &StartRow) -> Vec<String> {
 
 /// `5.02 ms (4.98 ms to 5.60 ms)`: median and range.
 fn time_spread(s: &Spread) -> String {
+    if s.n == 1 {
+        return format!("{}{}", format::time_ns(s.median), format::SINGLE);
+    }
     format!(
         "{} ({} to {})",
         format::time_ns(s.median),
