@@ -288,6 +288,9 @@ impl Stage<'_> {
         }
         let mut line = Line::new("prepare").with("id", 0).with("workload", &trial.workload);
         line = line.with("mechanism", mechanism).with("workers", 1).with("seed", trial.seed);
+        for (key, value) in &trial.params {
+            line = line.with(key, value);
+        }
         let link = &mut cast.links[0];
         link.send(&line);
         let ready = link.expect("ready", "at prepare", self.limits.prepare)?;
