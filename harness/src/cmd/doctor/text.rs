@@ -176,6 +176,10 @@ fn clocks(report: &Report) -> Vec<Line> {
     ]
 }
 
+/// What of a receipt tells how a runtime was built and how it compiles; the JSON has all of it.
+const BUILT: [&str; 8] =
+    ["jit", "compiler", "optimise", "opt_level", "gc", "gomaxprocs", "v8", "gil_reenabled_by"];
+
 fn runtimes(report: &Report) -> Vec<Line> {
     let found = report.runtimes.iter().map(|r| {
         let gil = match r.gil {
@@ -183,7 +187,9 @@ fn runtimes(report: &Report) -> Vec<Line> {
             Some(false) => ", GIL off",
             None => "",
         };
-        Line::plain(&r.id, format!("{} {}{gil}", r.version, r.path))
+        let told = |key: &&str| Some(format!(", {key} {}", r.details.get(*key)?));
+        let built: String = BUILT.iter().filter_map(told).collect();
+        Line::plain(&r.id, format!("{} {}{gil}{built}", r.version, r.path))
     });
     let absent = report.absent.iter().map(|a| Line::absent(&a.model, &a.why));
     let lines: Vec<Line> = found.chain(absent).collect();
