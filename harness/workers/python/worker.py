@@ -19,6 +19,7 @@ import threading
 import time
 from _thread import get_native_id
 from collections import Counter, deque
+from contextlib import nullcontext
 
 M = 2147483647
 WARM_NS = 250000  # one interval of a warm-up run
@@ -477,6 +478,7 @@ class Cell:
         op_ns, self.timed_ns = map(min, zip(*(self.tell([0], "warm")[0] for _ in range(2))))
         if len(tids) > 1:  # the others after it, so that its cost is that of one alone
             self.tell(self.carriers[1:], "warm")
+        settle()
         values = {"carriers": ",".join(map(str, tids)), "map": ",".join("%d:%d" % x for x in enumerate(tids))}
         values.update(op_ns=max(1, round(op_ns)), gil=gil_on())  # asked again: preparing imports modules too
         return values
@@ -537,11 +539,6 @@ class Threads(Cell):
                 last = self.left == 0
             if last:  # the opener wakes once, when all are done
                 self.parked.release()
-
-    def prepare(self):
-        values = super().prepare()
-        settle()
-        return values
 
     def tell(self, carriers, *order):
         """Gives an order to some and waits, without a timer, until all have obeyed."""
@@ -605,20 +602,23 @@ def nameless_file():
 class Guest:
     """A lane in an interpreter of its own: orders go in as source, replies come out through a file without a name.
 
-    No object leaves an interpreter, so the record is made, kept and written as lines inside it.
+    No object leaves an interpreter, so the record is made and kept inside it. What allocates goes one at a time: CPython
+    3.12.1 corrupts its heap now and then when two interpreters are made, import or end at once.
     """
 
+    alone = threading.Lock()
     START = "import sys; sys.path.insert(0, %r); from worker import Lane, answer_in; lane = Lane(*%r)"
 
     def __init__(self, module, w, job):
         self.module, self.job, self.interpreter = module, (w,) + job, None
 
     def obey(self, order):
-        if self.interpreter is None:
-            self.fd = nameless_file()
-            self.interpreter = self.module.create()  # an object from 3.14 on, an identity before
-            self.execute(self.START % (os.path.dirname(os.path.abspath(__file__)), self.job))
-        self.execute("answer_in(%d, lane, %r)" % (self.fd, order))
+        with nullcontext() if order[0] in ("warm", "run") else self.alone:
+            if self.interpreter is None:
+                self.fd = nameless_file()
+                self.interpreter = self.module.create()  # an object from 3.14 on, an identity before
+                self.execute(self.START % (os.path.dirname(os.path.abspath(__file__)), self.job))
+            self.execute("answer_in(%d, lane, %r)" % (self.fd, order))
         obeyed, reply = marshal.loads(os.pread(self.fd, os.fstat(self.fd).st_size, 0))
         if not obeyed:
             raise Failure(*reply)
@@ -632,14 +632,12 @@ class Guest:
             raise Failure("internal", failed.formatted)
 
     def close(self):
-        if self.interpreter is None:
-            return
-        self.execute("lane.close()")
-        if hasattr(self.interpreter, "close"):
-            self.interpreter.close()
-        else:
-            self.module.destroy(self.interpreter)
-        os.close(self.fd)
+        if self.interpreter is not None:
+            with self.alone:
+                self.execute("lane.close()")
+                end = getattr(self.interpreter, "close", lambda: self.module.destroy(self.interpreter))
+                end()
+            os.close(self.fd)
 
 
 # --- Tasks of one event loop -----------------------------------------------------------------------
