@@ -1,8 +1,10 @@
 //! The workers' files, which are part of the program: it works from any directory, without its checkout.
 
 /// Language, file name, content.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 7] = [
     ("python", "worker.py", include_str!("../../workers/python/worker.py")),
+    ("python", "carriers.py", include_str!("../../workers/python/carriers.py")),
+    ("python", "loops.py", include_str!("../../workers/python/loops.py")),
     ("cpp", "worker.cpp", include_str!("../../workers/cpp/worker.cpp")),
     ("go", "worker.go", include_str!("../../workers/go/worker.go")),
     ("java", "Worker.java", include_str!("../../workers/java/Worker.java")),

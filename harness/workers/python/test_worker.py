@@ -26,9 +26,7 @@ PROCESSES = ("processes-fork", "processes-spawn", "processes-forkserver")
 MECHANISMS = ("threads",) + PROCESSES + ("asyncio", "subinterpreters")
 sys.dont_write_bytecode = True  # it imports the worker's files from their folder
 sys.path.insert(0, HERE)
-import worker as program  # noqa: E402
-
-carriers = loops = program
+import carriers, loops, worker as program  # noqa: E402, E401
 
 
 class Worker:
