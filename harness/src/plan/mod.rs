@@ -310,7 +310,8 @@ fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
         (true, "cpu", Kind::Ends) if answer => 0,
         (true, "sleep", Kind::Ends) if main && both => 1,
         (true, "cpu", Kind::Passes) if answer && both => 2,
-        (false, "cpu", Kind::Ends) if main => 100 + model.rank.min(49),
+        (false, "cpu", Kind::Ends) if main && model.lang == "python" => 100 + model.rank.min(44),
+        (false, "cpu", Kind::Ends) if main => 145,
         (true, "cpu", Kind::Ends) => 150,
         (true, "cpu", Kind::Passes) if main => 160,
         (true, "sleep", Kind::Ends) if main => 200,
@@ -334,7 +335,7 @@ pub fn tier_text(tier: u32) -> &'static str {
         }
         1 => "sleep under threads of rust and one CPython per GIL class",
         2 => "latency and counters of the same",
-        100..150 => "cpu under threads of every other version",
+        100..150 => "cpu under threads of every other CPython, then of other versions",
         150..160 => "cpu under the other mechanisms and variants",
         160..200 => "latency and counters of cpu in the other languages",
         200..210 => "sleep under threads of every language",
