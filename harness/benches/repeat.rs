@@ -1,8 +1,9 @@
-//! How often does a smoke run decide, and is it ever wrong? `cargo bench -p amdahl --bench repeat -- 20`
+//! How often do repeated runs decide, and are they ever wrong? `cargo bench -p amdahl --bench repeat -- 20 [ARGS]`
 //!
-//! Runs the smoke profile again and again and counts the verdicts against what is known of each model: threads
-//! and processes of Rust and processes of CPython are parallel, threads under a GIL are serial, `sleep`
-//! overlaps everywhere. A wrong verdict ends it with status 1. 50 s a run: on a quiet machine only.
+//! Makes a run (of the smoke profile, or with ARGS: those of `amdahl run`) again and again and counts the
+//! verdicts against what is known of each model: serial are threads under a GIL, subinterpreters that share
+//! one (to CPython 3.11), asyncio, and Go held to one processor; all others are parallel; `sleep` overlaps
+//! everywhere. A wrong verdict ends it with status 1. A minute a run: on a quiet machine only.
 
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode};
@@ -21,13 +22,19 @@ struct Tally {
 
 fn main() -> ExitCode {
     // cargo adds `--bench`; without a number (as in `make bench`) two runs show that it works.
-    let runs: u32 = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(2);
+    let mut args = std::env::args().skip(1).filter(|a| a != "--bench").peekable();
+    let runs: u32 = args.next_if(|a| a.parse::<u32>().is_ok()).map_or(2, |n| n.parse().unwrap());
+    let mut of: Vec<String> = args.collect();
+    if of.is_empty() {
+        of = ["--profile", "smoke"].map(str::to_owned).to_vec();
+    }
     let dir = tempfile::tempdir().expect("a temporary directory");
     let gil = gil_of_models();
     let mut tallies: BTreeMap<(String, String), Tally> = BTreeMap::new();
     for run in 1..=runs {
         let out = Command::new(env!("CARGO_BIN_EXE_amdahl"))
-            .args(["run", "--profile", "smoke", "--json"])
+            .args(["run", "--json"])
+            .args(&of)
             .current_dir(dir.path())
             .output()
             .expect("amdahl runs");
@@ -35,15 +42,31 @@ fn main() -> ExitCode {
             serde_json::from_slice(&out.stdout).expect("amdahl run --json prints JSON");
         for row in rows(&json, "parallelism").filter(|r| r["decisive"] == true) {
             let model = text(row, "model");
-            let serial = gil.get(&model) == Some(&true) && model.contains("/threads");
-            count(&mut tallies, row, &model, "cpu", if serial { "serial" } else { "parallel" });
+            let truth = if serial(&model, &gil) { "serial" } else { "parallel" };
+            count(&mut tallies, row, &model, "cpu", truth);
         }
         for row in rows(&json, "io_overlap").filter(|r| r["workers"] == 32) {
             count(&mut tallies, row, &text(row, "model"), &text(row, "workload"), "overlaps");
         }
         eprintln!("run {run} of {runs}");
     }
-    print(&tallies, runs)
+    print(&tallies, runs, &of)
+}
+
+/// What is known of a model, by its id and the state of its runtime's lock.
+fn serial(model: &str, gil: &BTreeMap<String, bool>) -> bool {
+    let (runtime, mechanism) = model.split_once('/').expect("runtime/mechanism");
+    let mechanism = mechanism.split('@').next().expect("the first part");
+    let shared_lock = || {
+        let minor = runtime.strip_prefix("python3.").map(|v| v.trim_end_matches('t'));
+        minor.and_then(|m| m.parse().ok()).is_some_and(|m: u32| m <= 11)
+    };
+    match mechanism {
+        "asyncio" => true,
+        "subinterpreters" => shared_lock(),
+        "threads" => gil.get(model) == Some(&true),
+        _ => runtime.ends_with("+p1"),
+    }
 }
 
 fn gil_of_models() -> BTreeMap<String, bool> {
@@ -86,8 +109,8 @@ fn count(
     }
 }
 
-fn print(tallies: &BTreeMap<(String, String), Tally>, runs: u32) -> ExitCode {
-    println!("{runs} smoke runs; not run: beyond the profile's budget");
+fn print(tallies: &BTreeMap<(String, String), Tally>, runs: u32, of: &[String]) -> ExitCode {
+    println!("{runs} x amdahl run {}; not run: beyond the budget", of.join(" "));
     println!(
         "{:<34} {:<6} {:>6} {:>6} {:>8} {:>8}",
         "model", "work", "right", "wrong", "unknown", "not run"

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use amdahl_schema::{Outcome, Plan, PlannedBlock, PlannedTrial, Status, Trial};
 
+use crate::plan::ESSENTIAL;
 use crate::record::RecordError;
 
 /// What happens while a run is carried out.
@@ -23,9 +24,6 @@ pub trait Bench {
     fn progress(&mut self, done: usize, of: usize, left: Duration);
 }
 
-/// Tiers below are what the answer is made of.
-const ESSENTIAL: u32 = 100;
-
 /// Carries out the plan, leaving out the trials in `done`.
 ///
 /// A block is begun only if it is expected to end within the budget; one that is not becomes
@@ -41,19 +39,24 @@ pub fn carry_out(
     let left_out = |t: &&PlannedTrial| !done.contains(&t.seq);
     let regular = || plan.blocks.iter().filter(|b| !b.spare);
     let of: usize = regular().map(|b| b.trials.iter().filter(left_out).count()).sum();
-    let mut left: Duration = regular().map(|b| bench.expected(b)).sum();
+    let ahead = |bench: &dyn Bench, b: &PlannedBlock| {
+        if b.trials.iter().any(|t| left_out(&t)) { bench.expected(b) } else { Duration::ZERO }
+    };
+    let mut left: Duration = regular().map(|b| ahead(bench, b)).sum();
     let mut essential: Duration =
-        regular().filter(|b| b.tier < ESSENTIAL).map(|b| bench.expected(b)).sum();
+        regular().filter(|b| b.tier < ESSENTIAL).map(|b| ahead(bench, b)).sum();
     let mut n = 0;
+    let mut pace = Pace::default();
     for block in &plan.blocks {
-        let expected = bench.expected(block);
+        let expected = ahead(bench, block);
         if !block.spare {
             left = left.saturating_sub(expected);
             if block.tier < ESSENTIAL {
                 essential = essential.saturating_sub(expected);
             }
         }
-        let fits = |and: Duration| budget.is_none_or(|b| bench.elapsed() + expected + and <= b);
+        let begun = bench.elapsed();
+        let fits = |more: Duration| budget.is_none_or(|b| begun + pace.of(expected + more) <= b);
         let reached = fits(Duration::ZERO);
         if block.spare && !(fits(essential) && bench.needs(block)) {
             continue;
@@ -70,9 +73,30 @@ pub fn carry_out(
             n += usize::from(!block.spare);
             bench.keep(trial)?;
         }
+        if reached {
+            pace.expected += expected;
+            pace.took += bench.elapsed().saturating_sub(begun);
+        }
     }
     bench.progress(of, of, Duration::ZERO);
     Ok(())
+}
+
+/// How long blocks take against what was expected of them: waiting for a busy machine is in no forecast.
+#[derive(Default)]
+struct Pace {
+    expected: Duration,
+    took: Duration,
+}
+
+impl Pace {
+    /// At most twice as long as expected: one block that hung must not end the run.
+    fn of(&self, expected: Duration) -> Duration {
+        if self.expected.is_zero() {
+            return expected;
+        }
+        expected.mul_f64((self.took.as_secs_f64() / self.expected.as_secs_f64()).clamp(1.0, 2.0))
+    }
 }
 
 fn not_run(block: &PlannedBlock, planned: &PlannedTrial) -> Trial {
@@ -93,6 +117,7 @@ mod tests {
     struct Fake {
         clock: Duration,
         each: Duration,
+        pace: u32,
         kept: Vec<Trial>,
         room: usize,
         spoiled: bool,
@@ -100,7 +125,7 @@ mod tests {
 
     impl Bench for Fake {
         fn trial(&mut self, block: &PlannedBlock, planned: &PlannedTrial) -> Trial {
-            self.clock += self.each;
+            self.clock += self.each * self.pace;
             crate::trial::blank(block, planned)
         }
         fn elapsed(&self) -> Duration {
@@ -125,7 +150,8 @@ mod tests {
 
     fn fake() -> Fake {
         let each = Duration::from_secs(1);
-        Fake { clock: Duration::ZERO, each, kept: Vec::new(), room: usize::MAX, spoiled: false }
+        let room = usize::MAX;
+        Fake { clock: Duration::ZERO, each, pace: 1, kept: Vec::new(), room, spoiled: false }
     }
 
     /// Blocks of the given sizes.
@@ -217,6 +243,15 @@ mod tests {
         let mut bench = Fake { spoiled: true, ..fake() };
         carry_out(&plan, &HashSet::new(), &mut bench).unwrap();
         assert_eq!(ran(&bench), [0, 1, 4, 5], "the spare one would have cost an essential one");
+    }
+
+    #[test]
+    fn where_blocks_take_longer_than_expected_spare_ones_leave_more_time() {
+        let mut plan = plan(&[2, 2, 2], Some(11));
+        plan.blocks[1].spare = true;
+        let mut bench = Fake { spoiled: true, pace: 2, ..fake() };
+        carry_out(&plan, &HashSet::new(), &mut bench).unwrap();
+        assert_eq!(ran(&bench), [0, 1, 4, 5], "4 s + 4 s + 4 s, though 2 s each were expected");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub fn window_needed_ns(planned_ns: u64, switch_ns: Option<u64>, op_ns: u64, tur
 pub fn trial_cost(trial: &PlannedTrial, model: &ModelInfo, workload: &str, cpus: u32) -> Duration {
     let op_ns = if super::io_bound(workload) { 1_100_000 } else { 120_000 };
     let window = window_needed_ns(trial.window_ns, model.switch_ns, op_ns, 1);
-    let timed = window * u64::from(trial.windows_n + 1) + window.min(30_000_000) + model.lead_ns;
+    let timed = window * u64::from(trial.windows_n + 1) + window.min(20_000_000) + model.lead_ns;
     let waves = |n: u32| u64::from(n.div_ceil(cpus.max(1)));
     let start = match trial.arm {
         Arm::Model => model.hello_ns,

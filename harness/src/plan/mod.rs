@@ -185,7 +185,7 @@ fn add_blocks(
         spec.other_blocks
     };
     add(0, n, Kind::Ends, cells(&ends));
-    add(2 * n, n.max(4), Kind::Spare, cells(&ends));
+    add(2 * n, n, Kind::Spare, cells(&ends));
     if !others.is_empty() {
         let with_one: Vec<u32> = [1].into_iter().chain(others).collect();
         add(n, n, Kind::Others, cells(&with_one));
@@ -292,12 +292,16 @@ enum Kind {
     Spare,
 }
 
+/// Tiers below are what every run must answer: spare blocks leave time for them.
+pub const ESSENTIAL: u32 = 100;
+
 /// Priority of a block, printed by `--dry-run`: what answers the question comes first.
 fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
     if kind == Kind::Spare {
         // Every other CPython is measured once before any of them is measured again.
         return match tier(model, workload, Kind::Ends) {
-            n @ (100..200 | 500..600 | 700..) => n / 100 * 100 + 99,
+            10..50 => 49,
+            n @ (500..600 | 700..) => n / 100 * 100 + 99,
             n => n,
         };
     }
@@ -307,13 +311,14 @@ fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
     let locked = model.lang == "rust" || model.switch_ns.is_some();
     let answer = main || model.mechanism.starts_with("processes") && locked;
     match (model.representative, workload, kind) {
-        (true, "cpu", Kind::Ends) if answer => 0,
-        (true, "sleep", Kind::Ends) if main && both => 1,
-        (true, "cpu", Kind::Passes) if answer && both => 2,
-        (false, "cpu", Kind::Ends) if main && model.lang == "python" => 100 + model.rank.min(44),
-        (false, "cpu", Kind::Ends) if main => 145,
-        (true, "cpu", Kind::Ends) => 150,
-        (true, "cpu", Kind::Passes) if main => 160,
+        (true, "cpu", Kind::Ends) if answer && both => 0,
+        (true, "sleep", Kind::Ends) if main && both && locked => 1,
+        (true, "cpu", Kind::Passes) if main && both => 2,
+        (false, "cpu", Kind::Ends) if main && model.lang == "python" => 10 + model.rank.min(38),
+        (true, "cpu", Kind::Ends) if main => 50,
+        (false, "cpu", Kind::Ends) if main => 100,
+        (true, "cpu", Kind::Ends) => 110,
+        (true, "cpu", Kind::Passes) if answer => 120,
         (true, "sleep", Kind::Ends) if main => 200,
         (true, "sleep", Kind::Passes) if main => 210,
         (true, "pipe", Kind::Ends) if main => 210,
@@ -330,14 +335,14 @@ fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
 /// What a tier is for, in words.
 pub fn tier_text(tier: u32) -> &'static str {
     match tier {
-        0 => {
-            "cpu at 1 and all CPUs: threads of every language, processes, one CPython per GIL class"
-        }
-        1 => "sleep under threads of rust and one CPython per GIL class",
-        2 => "latency and counters of the same",
-        100..150 => "cpu under threads of every other CPython, then of other versions",
-        150..160 => "cpu under the other mechanisms and variants",
-        160..200 => "latency and counters of cpu in the other languages",
+        0 => "cpu at 1 and all CPUs: threads and processes of rust and one CPython per GIL class",
+        1 => "sleep under threads of rust and of a CPython with a GIL",
+        2 => "latency and counters of cpu under threads of the same",
+        10..50 => "cpu under threads of every other CPython",
+        50..100 => "cpu under threads of every other language",
+        100..110 => "cpu under threads of their other versions",
+        110..120 => "cpu under the other mechanisms and variants",
+        120..200 => "latency and counters of cpu under processes and in the other languages",
         200..210 => "sleep under threads of every language",
         210..300 => "pipe, and sleep's latency",
         300..350 => "cpu at the other worker counts",

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use crate::Unable;
 
 /// Plan files that come with the program: profiles, and one for each experiment.
-const PLANS: [(&str, &str); 9] = [
+const PLANS: [(&str, &str); 10] = [
     ("smoke", include_str!("../../plans/smoke.toml")),
     ("standard", include_str!("../../plans/standard.toml")),
     ("paper", include_str!("../../plans/paper.toml")),
+    ("every-model", include_str!("../../plans/every-model.toml")),
     ("e1-parallel", include_str!("../../plans/e1-parallel.toml")),
     ("e3-io", include_str!("../../plans/e3-io.toml")),
     ("e14-subinterpreters", include_str!("../../plans/e14-subinterpreters.toml")),

@@ -36,7 +36,7 @@ pub const COLLECT_LIMIT: Duration = Duration::from_secs(20);
 const SPIN_NS: u64 = 2_000_000;
 
 /// The least time that workers go on after the last window.
-const TAIL_NS: u64 = 30_000_000;
+const TAIL_NS: u64 = 20_000_000;
 
 /// Operations whose ends are kept for timelines.
 const SPANS: u32 = 2048;
