@@ -30,6 +30,8 @@ pub(crate) const LEVEL: f64 = 0.95;
 
 /// Workloads whose operations wait instead of compute.
 const IO_BOUND: [&str; 2] = ["sleep", "pipe"];
+/// Workloads that wait for memory.
+pub(crate) const MEMORY_BOUND: [&str; 1] = ["mem"];
 /// Workloads that are the harness's own cost: no decision about a model follows from them.
 const UNJUDGED: [&str; 1] = ["noop"];
 

@@ -2,7 +2,7 @@
 //! the verdict, which `rule` gives.
 
 use super::blocks::{Block, Selection, Series, grouped};
-use super::rule::decide;
+use super::rule::{decide, saturates};
 use super::{BlockPoint, LEVEL, ParallelismRow, SHARE_MIN, SLOW_CPU, Verdict, karp_flatt};
 use crate::budget::{Budget, BudgetInput, TimeUse, loss_budget};
 use crate::gates::percent;
@@ -64,6 +64,9 @@ fn row(series: &Series<'_>, workers: u32, machine: &Machine) -> ParallelismRow {
         points,
         ..empty(series, workers, machine)
     };
+    if row.limited_by == "unexplained" && saturates(&row, &selection) {
+        row.limited_by = "hardware".to_owned();
+    }
     let (verdict, why) = decide(&row, &selection, machine);
     row.verdict = verdict;
     row.reasons.extend(why);

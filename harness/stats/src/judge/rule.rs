@@ -1,9 +1,13 @@
 //! The rule that turns the figures of a CPU-bound row into its verdict. Computes no figure.
 
 use super::blocks::{Selection, too_many_dropped};
-use super::{GAIN_MIN, ParallelismRow, SHARE_MIN, Verdict};
+use super::{GAIN_MIN, MEMORY_BOUND, ParallelismRow, SHARE_MIN, SLOW_CPU, Verdict, first_word};
+use crate::gates::{GateReading, percent};
 use crate::interval::Interval;
 use crate::observation::Machine;
+
+/// Others are named as the cause of a low ceiling if they took this part of what it lacks: a quarter.
+const ACCOUNTS_FOR: f64 = 0.25;
 
 /// The verdict and, unless it is a clean one, the sentence that explains it.
 ///
@@ -58,6 +62,15 @@ pub(super) fn decide(
     (Verdict::Parallel, None)
 }
 
+/// Whether the model takes all of a ceiling that stays below N although nobody else was seen on the CPUs: then the
+/// machine is what limits it, also where the time of its workers is not known.
+pub(super) fn saturates(row: &ParallelismRow, selection: &Selection<'_>) -> bool {
+    let n = f64::from(row.workers);
+    let (Some(ceiling), Some(share)) = (row.ceiling, row.ceiling_share) else { return false };
+    let quiet = || matches!(seen(selection, 1.0 - ceiling.estimate / n), Seen::Nobody);
+    ceiling.hi < SHARE_MIN * n && share.lo >= SHARE_MIN && quiet()
+}
+
 /// Why no verdict may be given, whatever the speed-up is.
 fn undecidable(
     row: &ParallelismRow,
@@ -83,26 +96,92 @@ fn undecidable(
                    or `--resume` the run)";
         return Some(why.to_owned());
     }
-    if used == 0 { None } else { ceiling_too_low(row) }
+    if used == 0 { None } else { ceiling_too_low(row, selection) }
 }
 
-fn ceiling_too_low(row: &ParallelismRow) -> Option<String> {
-    let needed = SHARE_MIN * f64::from(row.workers);
+fn ceiling_too_low(row: &ParallelismRow, selection: &Selection<'_>) -> Option<String> {
+    let n = row.workers;
+    let needed = SHARE_MIN * f64::from(n);
     let Some(ceiling) = row.ceiling else {
         return Some(format!(
-            "fewer than 2 blocks have a ceiling ({} processes with one worker each), so what the \
-             machine allows is unknown: measure it (a larger `--budget`, or `--resume` the run)",
-            row.workers
+            "fewer than 2 blocks have a ceiling ({n} processes with one worker each), so what the machine \
+             allows is unknown: measure it (a larger `--budget`, or `--resume` the run)"
         ));
     };
-    (ceiling.lo < needed).then(|| {
-        format!(
-            "{} separate processes reached only {:.2} times one worker's rate [{:.2}, {:.2}], and the \
-             lower bound must be {needed:.2}: the machine itself was not free to run them in parallel; \
-             `amdahl doctor` shows limits and other load, more blocks narrow the interval",
-            row.workers, ceiling.estimate, ceiling.lo, ceiling.hi
-        )
-    })
+    if ceiling.lo >= needed {
+        return None;
+    }
+    let reached = format!(
+        "{n} separate processes reached only {:.2} times one worker's rate [{:.2}, {:.2}], and the lower \
+         bound must be {needed:.2}",
+        ceiling.estimate, ceiling.lo, ceiling.hi
+    );
+    let why = match seen(selection, 1.0 - ceiling.estimate / f64::from(n)) {
+        Seen::Others(whom) => {
+            format!(
+                "the machine was not free: {whom}; `amdahl doctor` shows its state, measure when it is quiet"
+            )
+        }
+        Seen::Unknown => {
+            "whether others took its CPUs is unknown here, so it may not have been free; \
+                          `amdahl doctor` shows limits and other load"
+                .to_owned()
+        }
+        Seen::Nobody if ceiling.hi >= needed => format!(
+            "nobody else was seen on the CPUs, the interval is too wide to tell; measure more blocks (`--blocks {}`)",
+            2 * ceiling.n
+        ),
+        Seen::Nobody => format!(
+            "nobody else was seen on the CPUs, so the hardware is the limit, {}, for every model alike: read the share \
+             of the ceiling; whether the model runs in parallel shows on work that the machine can do {n} times at once",
+            bottleneck(&row.workload)
+        ),
+    };
+    Some(format!("{reached}: {why}"))
+}
+
+/// What a machine runs short of when N processes that share nothing else do this work.
+fn bottleneck(workload: &str) -> &'static str {
+    if MEMORY_BOUND.contains(&first_word(workload)) {
+        "memory's bandwidth or latency, or a shared cache (in a virtual machine other guests share them too)"
+    } else {
+        "its clock with several CPUs busy, CPUs that share a core, memory, or a hypervisor that gives less than it shows"
+    }
+}
+
+/// Who else was on the CPUs while the ceilings ran.
+enum Seen {
+    Nobody,
+    /// In a few words, with figures.
+    Others(String),
+    Unknown,
+}
+
+/// Looks for whoever can account for a good part of what the ceilings lacked. What the gates let pass is small, yet
+/// a ceiling that lacks little may lack just that.
+fn seen(selection: &Selection<'_>, lacking: f64) -> Seen {
+    let ceilings: Vec<_> = selection.used.iter().filter_map(|b| b.ceiling).collect();
+    let slow = ceilings.iter().filter(|c| c.cpu_slowdown.is_some_and(|s| s > SLOW_CPU)).count();
+    if slow > 0 {
+        return Seen::Others(format!(
+            "in {slow} of {} ceilings a CPU ran more than {} slower than usual (in a virtual machine another \
+             guest on its core does that)",
+            ceilings.len(),
+            percent(SLOW_CPU)
+        ));
+    }
+    let reading: GateReading = ceilings.iter().map(|c| c.gates).sum();
+    let (Some(foreign), Some(stolen)) = (reading.foreign_share(), reading.steal_share()) else {
+        return Seen::Unknown;
+    };
+    if foreign + stolen > ACCOUNTS_FOR * lacking {
+        return Seen::Others(format!(
+            "other programs took {} of its CPU time and the hypervisor {}",
+            percent(foreign),
+            percent(stolen)
+        ));
+    }
+    Seen::Nobody
 }
 
 fn one_cpu(machine: &Machine) -> String {

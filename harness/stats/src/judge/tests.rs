@@ -128,8 +128,7 @@ fn one_cpu_tells_nothing_and_says_why() {
 
 #[test]
 fn a_ceiling_that_was_not_free_decides_nothing() {
-    let low: Vec<_> = (0..3).flat_map(|id| block(id, 2, 1.3, 1.35, cpu(2.0))).collect();
-    let row = row_of(&low, &[]);
+    let row = row_of(&saturated(1.35), &[]);
     assert_eq!((row.verdict, row.limited_by.as_str()), (Verdict::Unknown, "hardware"));
     says(&row, "reached only 1.35 times");
     says(&row, "must be 1.60");
@@ -138,6 +137,66 @@ fn a_ceiling_that_was_not_free_decides_nothing() {
     assert_eq!(row.verdict, Verdict::Unknown);
     says(&row, "fewer than 2 blocks have a ceiling");
     says(&row, "block 0 without a ceiling: the ceiling at N = 2 was not run: budget");
+}
+
+/// Three blocks of a model that takes all of a ceiling below N.
+fn saturated(ceiling: f64) -> Vec<Observation> {
+    (0..3).flat_map(|id| block(id, 2, 0.97 * ceiling, ceiling, cpu(2.0))).collect()
+}
+
+/// The gates saw nobody: then it is the machine's own, and for `mem` it is known what of it.
+#[test]
+fn a_ceiling_that_saturates_names_the_hardware_or_who_else_was_there() {
+    let of = |change: &dyn Fn(&mut Observation)| {
+        let mut run = saturated(1.35);
+        run.iter_mut().filter(|o| o.ceiling).for_each(change);
+        let row = row_of(&run, &[]);
+        assert_eq!((row.verdict, row.blocks), (Verdict::Unknown, 3), "{:?}", row.reasons);
+        row.reasons[0].clone()
+    };
+    let quiet = of(&|_| ());
+    assert!(quiet.contains("hardware is the limit, its clock"), "{quiet}");
+    assert!(!quiet.contains("not free"), "{quiet}");
+    // 34 of 400 ticks lacked 8.5 %, of the 32.5 % that a quarter of is 8.1 %; over the block they are 2.8 %.
+    let busy = of(&|o| o.gates.foreign_ticks = Some(34.0));
+    assert!(busy.contains("not free: other programs took 8.5 %"), "{busy}");
+    assert!(of(&|o| o.gates.foreign_ticks = Some(30.0)).contains("hardware is the limit"));
+    let slow = of(&|o| o.cpu_slowdown = (o.block == 1).then_some(0.2));
+    assert!(slow.contains("in 1 of 3 ceilings a CPU ran more than 10.0 % slower"), "{slow}");
+    let unknown = of(&|o| o.gates.steal_ticks = None);
+    assert!(unknown.contains("unknown here"), "{unknown}");
+
+    let mut mem = saturated(1.35);
+    mem.iter_mut().for_each(|o| o.workload = "mem kind=stream".to_owned());
+    let row = row_of(&mem, &[]);
+    assert_eq!((row.verdict, row.limited_by.as_str()), (Verdict::Unknown, "hardware"));
+    says(&row, "hardware is the limit, memory's bandwidth or latency");
+}
+
+#[test]
+fn a_ceiling_that_may_be_high_enough_asks_for_more_blocks() {
+    let run: Vec<_> = [1.5, 1.75, 2.0]
+        .into_iter()
+        .zip(0..)
+        .flat_map(|(ceiling, id)| block(id, 2, 1.49, ceiling, cpu(2.0)))
+        .collect();
+    let row = row_of(&run, &[]);
+    assert_eq!(row.verdict, Verdict::Unknown);
+    says(&row, "too wide to tell; measure more blocks (`--blocks 6`)");
+}
+
+/// Without the shares the budget can't split the loss, but a model at its ceiling lacks what that lacks.
+#[test]
+fn at_a_low_ceiling_hardware_is_named_without_shares_too() {
+    let mut run = saturated(1.35);
+    run.iter_mut().for_each(|o| (o.shares, o.effective_cpus) = (None, None));
+    assert_eq!(row_of(&run, &[]).limited_by, "hardware");
+    // A model below it lacks something else as well, and a machine that was not free is no hardware.
+    let mut below: Vec<_> = (0..3).flat_map(|id| block(id, 2, 1.0, 1.35, cpu(2.0))).collect();
+    below.iter_mut().for_each(|o| (o.shares, o.effective_cpus) = (None, None));
+    assert_eq!(row_of(&below, &[]).limited_by, "unexplained");
+    run.iter_mut().for_each(|o| o.gates.steal_ticks = None);
+    assert_eq!(row_of(&run, &[]).limited_by, "unexplained");
 }
 
 /// One block of three is above 30 %, one of four is not.
