@@ -61,6 +61,9 @@ pub struct WorkerArgs {
 /// `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// Remove the workers that were unpacked and built in your cache, and do nothing else.
+    #[arg(long)]
+    pub clean: bool,
     /// JSON output.
     #[command(flatten)]
     pub json: JsonArgs,

@@ -2,6 +2,7 @@
 //!
 //! Gathers what other rooms know; judges only whether a question can be asked here at all.
 
+mod clean;
 mod clock;
 mod text;
 
@@ -14,8 +15,11 @@ use crate::cli::JsonArgs;
 use crate::counters::{self, Context, Kernel, NofileLimit, Proof};
 use crate::procfs::Roots;
 use crate::topology::Machine;
+use crate::worker::cache;
+use crate::worker::places::tilde;
 use crate::{host, state};
 
+pub use clean::clean;
 pub use clock::Clocks;
 
 /// Everything `doctor` says; `--json` prints it as it is.
@@ -45,6 +49,8 @@ pub struct Report {
     pub runtimes: Vec<Runtime>,
     /// Models that can't run here.
     pub absent: Vec<AbsentModel>,
+    /// Directories that keep built workers; `doctor --clean` removes them.
+    pub caches: Vec<String>,
 }
 
 /// A question, and whether this machine can answer it.
@@ -138,7 +144,14 @@ pub fn examine(roots: &Roots, runtimes: &[Runtime], absent: &[AbsentModel]) -> R
         counters,
         runtimes: runtimes.to_vec(),
         absent: absent.to_vec(),
+        caches: caches(),
     }
+}
+
+/// Those that are there.
+fn caches() -> Vec<String> {
+    let there = cache::all().into_iter().filter(|c| c.root.is_dir());
+    there.map(|c| tilde(&c.root)).collect()
 }
 
 fn counters(context: &Context) -> CountersReport {

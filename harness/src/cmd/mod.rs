@@ -20,6 +20,7 @@ use crate::worker::{guard, peer};
 /// Does what was asked.
 pub fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
+        Verb::Doctor(args) if args.clean => doctor::clean(&args.json),
         Verb::Doctor(args) => {
             let found = find(&args.worker, &[])?;
             let receipts: Vec<_> = found.found.iter().map(|f| f.runtime.clone()).collect();

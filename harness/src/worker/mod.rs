@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod build;
+pub mod cache;
 mod candidates;
 pub mod discover;
 pub mod golden;

@@ -1,9 +1,8 @@
-//! Where runtimes and worker programs lie on disk; asks nothing and starts nothing.
+//! Where runtimes lie on disk; asks nothing, starts nothing and writes nothing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use amdahl_schema::Absence;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -42,6 +41,8 @@ pub struct Lang {
     pub run: Vec<String>,
     /// Environment of both.
     pub env: BTreeMap<String, String>,
+    /// Folders that the build keeps in the cache.
+    pub clean: Vec<String>,
     /// The same runtime under another name.
     pub variants: Vec<Variant>,
     /// Rows that stay with the reason if none is found.
@@ -163,71 +164,13 @@ pub fn on_path(program: &str) -> PathBuf {
     std::env::split_paths(&path).map(|d| d.join(program)).find(|p| p.is_file()).unwrap_or(direct)
 }
 
-/// Where this user's workers are kept, best place first: the cache, else the temporary directory.
-pub fn caches() -> Vec<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|p| p.is_absolute())
-        .or_else(|| home().map(|h| h.join(".cache")));
-    let temporary =
-        std::env::temp_dir().join(format!("amdahl-{}", rustix::process::getuid().as_raw()));
-    cache.into_iter().map(|c| c.join("amdahl")).chain([temporary]).collect()
-}
-
-/// Writes a worker's files below one of `caches`, keyed by their content, so that versions stand side by side;
-/// the cache that took them, and their folder in it.
-pub fn unpack(
-    caches: &[PathBuf],
-    lang: &str,
-    files: &[(&str, &str)],
-) -> Result<(PathBuf, PathBuf), Absence> {
-    let key = key(files.iter().flat_map(|(name, text)| [*name, *text]));
-    let mut last = None;
-    for cache in caches {
-        let dir = cache.join("workers").join(&key).join(lang);
-        let placed = files.iter().try_for_each(|(name, text)| place(&dir.join(name), text));
-        match placed {
-            Ok(()) => return Ok((cache.clone(), dir)),
-            Err(e) => last = Some((dir, e)),
-        }
-    }
-    let (dir, e) = last.expect("at least one place was tried");
-    Err(Absence {
-        reason: format!("the worker can't be unpacked: {}: {e}", tilde(&dir)),
-        remedy: Some("set XDG_CACHE_HOME or TMPDIR to a directory you can write".to_owned()),
-    })
-}
-
-/// Twelve hex digits that stand for these texts.
-pub fn key<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut hasher = Sha256::new();
-    for text in texts {
-        hasher.update((text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    }
-    hex(&hasher.finalize())[..12].to_owned()
-}
-
-fn place(path: &Path, source: &str) -> std::io::Result<()> {
-    if std::fs::read_to_string(path).is_ok_and(|text| text == source) {
-        return Ok(());
-    }
-    let dir = path.parent().expect("the path has a directory");
-    std::fs::create_dir_all(dir)?;
-    // Renamed into place: another amdahl may read it right now.
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    std::io::Write::write_all(&mut file, source.as_bytes())?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
-}
-
 /// `sha256:` of a file; absent where it can't be read.
 pub fn hash(path: &Path) -> Option<String> {
     let bytes = std::fs::read(path).ok()?;
     Some(format!("sha256:{}", hex(&Sha256::digest(&bytes))))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -254,7 +197,8 @@ pub fn tilde(path: &Path) -> String {
     }
 }
 
-fn home() -> Option<PathBuf> {
+/// The user's home directory; absent where none is set, or it is no directory of its own.
+pub(super) fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from).filter(|h| h.is_absolute() && h.parent().is_some())
 }
 
@@ -301,21 +245,5 @@ mod tests {
         std::os::unix::fs::symlink("python3", bin.join("python3.9")).unwrap();
         assert_eq!(expand(dir.path(), "versions/*/bin/python3*").len(), 3);
         assert_eq!(roots("/usr/*/bin/go"), [(PathBuf::from("/"), "usr/*/bin/go".to_owned())]);
-    }
-
-    #[test]
-    fn unpacking_twice_gives_one_folder_with_the_content() {
-        let dir = tempfile::tempdir().unwrap();
-        let unreachable = dir.path().join("file");
-        std::fs::write(&unreachable, "").unwrap();
-        let caches = [unreachable.join("x"), dir.path().join("cache")];
-        let unpack = |text| unpack(&caches, "python", &[("t.py", text), ("u.py", "")]);
-        let (cache, a) = unpack("x = 1\n").unwrap();
-        assert_eq!(cache, caches[1]);
-        assert_eq!(a, unpack("x = 1\n").unwrap().1);
-        assert_eq!(std::fs::read_to_string(a.join("t.py")).unwrap(), "x = 1\n");
-        assert_ne!(a, unpack("x = 2\n").unwrap().1);
-        let why = super::unpack(&caches[..1], "python", &[("t.py", "")]).unwrap_err();
-        assert!(why.remedy.unwrap().contains("XDG_CACHE_HOME"), "{}", why.reason);
     }
 }

@@ -192,15 +192,20 @@ fn runtimes(report: &Report) -> Vec<Line> {
         Line::plain(&r.id, format!("{} {}{gil}{built}", r.version, r.path))
     });
     let absent = report.absent.iter().map(|a| Line::absent(&a.model, &a.why));
-    let lines: Vec<Line> = found.chain(absent).collect();
-    if lines.is_empty() { vec![Line::plain("none", "no worker was found")] } else { lines }
+    let mut lines: Vec<Line> = found.chain(absent).collect();
+    if lines.is_empty() {
+        lines.push(Line::plain("none", "no worker was found"));
+    }
+    let kept = |dir: &String| Line::plain("cache", format!("{dir}; `doctor --clean` empties it"));
+    lines.extend(report.caches.iter().map(kept));
+    lines
 }
 
 fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
 }
 
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let gib = bytes as f64 / f64::from(1 << 30);
     if gib >= 1.0 { format!("{gib:.1} GiB") } else { format!("{:.1} MiB", gib * 1024.0) }
 }
