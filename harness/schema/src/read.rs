@@ -75,14 +75,8 @@ impl fmt::Display for ReadError {
     }
 }
 
-impl std::error::Error for ReadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
+/// What the system said stands in the message, so it is no source: whoever prints the chain would say it twice.
+impl std::error::Error for ReadError {}
 
 /// Reads `run.json` and `trials.jsonl` of a run directory.
 ///

@@ -44,7 +44,8 @@ pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
     }
     if !not_run.is_empty() {
         let n = not_run.len();
-        notes.push(format!("not run: budget: {} ({n} models; raise --budget)", grouped(&not_run)));
+        let noun = if n == 1 { "model" } else { "models" };
+        notes.push(format!("not run: budget: {} ({n} {noun}; raise --budget)", grouped(&not_run)));
     }
     let mut text = aligned(&rows);
     for note in notes {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::cli::ListArgs;
-use crate::worker::discover::Discovery;
+use crate::worker::discover::{Discovery, Found};
 
 /// Prints the table.
 pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
@@ -15,7 +15,7 @@ pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
         .iter()
         .flat_map(|f| f.models().map(move |id| (id, f)))
         .map(|(id, f)| {
-            json!({"model": id, "workloads": f.hello.workloads, "runtime": f.runtime,
+            json!({"model": id, "workloads": workloads(f, &id), "runtime": f.runtime,
                    "available": true})
         })
         .collect();
@@ -30,6 +30,11 @@ pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a worker offers with this mechanism: `serial` needs workers that share memory, for one.
+fn workloads(found: &Found, model: &str) -> Vec<String> {
+    found.mechanism(model).map(|m| found.hello.workloads_of(m)).unwrap_or_default()
+}
+
 fn text(found: &Discovery) -> String {
     let mut text = String::new();
     let width = found.models().iter().map(String::len).max().unwrap_or(0);
@@ -42,7 +47,7 @@ fn text(found: &Discovery) -> String {
         for id in f.models() {
             text.push_str(&format!(
                 "{id:<width$}  {:<24} {} {}{gil}\n",
-                f.hello.workloads.join(" "),
+                workloads(f, &id).join(" "),
                 f.runtime.version,
                 f.runtime.path
             ));

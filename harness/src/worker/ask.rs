@@ -158,8 +158,14 @@ pub fn output_within(command: &mut Command, limit: Duration) -> Result<String, S
         return Ok(String::from_utf8_lossy(&text).into_owned());
     }
     let errors = String::from_utf8_lossy(&errors).into_owned();
-    let last = errors.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("nothing on stderr");
-    Err(format!("{status}: {}", quote(last)))
+    Err(format!("{status}: {}", quote(telling(&errors))))
+}
+
+/// The line of an error output that says most: a compiler's first error, else what was said last.
+fn telling(errors: &str) -> &str {
+    let first_error = errors.lines().find(|l| l.contains("error: "));
+    let last = || errors.lines().rev().find(|l| !l.trim().is_empty());
+    first_error.or_else(last).unwrap_or("nothing on stderr")
 }
 
 fn end_group(child: &mut std::process::Child) {
@@ -185,6 +191,15 @@ mod tests {
         ] {
             assert_eq!(numbers(text), version, "{text}");
         }
+    }
+
+    #[test]
+    fn the_line_that_says_most_is_quoted() {
+        let javac = "Worker.java:674: error: unmappable character\n    x\n    ^\n3 errors\n";
+        assert_eq!(telling(javac), "Worker.java:674: error: unmappable character");
+        let python = "Traceback (most recent call last):\n  File x\nImportError: no y\n\n";
+        assert_eq!(telling(python), "ImportError: no y");
+        assert_eq!(telling(" \n"), "nothing on stderr");
     }
 
     #[test]

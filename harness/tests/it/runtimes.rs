@@ -83,6 +83,16 @@ fn go_may_not_fetch_another_toolchain_and_a_build_that_fails_says_why() {
     assert!(why.contains("can't be built") && why.contains("GOTOOLCHAIN is local"), "{why}");
 }
 
+/// Before JDK 18 `javac` reads its sources in the encoding of the user's locale, and C's has no ellipsis.
+#[test]
+fn a_compiler_that_would_ask_the_locale_is_told_the_encoding() {
+    let javac = "case \"$*\" in *'-encoding UTF-8'*) echo 'X.java:7: error: so far so good' >&2;; esac; \
+                 echo '1 error' >&2; exit 1";
+    let models = listed(&[("java", "echo openjdk 17.0.15"), ("javac", javac)], None);
+    let why = reason(&models, "java17/", "threads");
+    assert!(why.contains("X.java:7: error: so far so good"), "{why}");
+}
+
 #[test]
 fn without_a_place_to_write_the_worker_is_an_absence_too() {
     let node = [("node", "echo v99.1.0")];
