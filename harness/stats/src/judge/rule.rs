@@ -132,20 +132,21 @@ fn ceiling_too_low(row: &ParallelismRow, selection: &Selection<'_>) -> Option<St
             2 * ceiling.n
         ),
         Seen::Nobody => format!(
-            "nobody else was seen on the CPUs, so the hardware is the limit, {}, for every model alike: read the share \
-             of the ceiling; whether the model runs in parallel shows on work that the machine can do {n} times at once",
+            "nobody else was seen on the CPUs, so the hardware is the limit, for every model alike ({}",
             bottleneck(&row.workload)
         ),
     };
     Some(format!("{reached}: {why}"))
 }
 
-/// What a machine runs short of when N processes that share nothing else do this work.
+/// What a machine runs short of when N processes that share nothing else do this work, and where to look instead.
 fn bottleneck(workload: &str) -> &'static str {
     if MEMORY_BOUND.contains(&first_word(workload)) {
-        "memory's bandwidth or latency, or a shared cache (in a virtual machine other guests share them too)"
+        "memory's bandwidth or latency, or a shared cache; other guests of a virtual machine share them too): the share \
+         of the ceiling tells how much of that the model reaches, `cpu` whether it runs in parallel"
     } else {
-        "its clock with several CPUs busy, CPUs that share a core, memory, or a hypervisor that gives less than it shows"
+        "its clock with several CPUs busy, CPUs that share a core, memory, or a hypervisor that gives less than it \
+         shows): the share of the ceiling tells how much of that the model reaches"
     }
 }
 

@@ -155,7 +155,7 @@ fn a_ceiling_that_saturates_names_the_hardware_or_who_else_was_there() {
         row.reasons[0].clone()
     };
     let quiet = of(&|_| ());
-    assert!(quiet.contains("hardware is the limit, its clock"), "{quiet}");
+    assert!(quiet.contains("hardware is the limit, for every model alike (its clock"), "{quiet}");
     assert!(!quiet.contains("not free"), "{quiet}");
     // 34 of 400 ticks lacked 8.5 %, of the 32.5 % that a quarter of is 8.1 %; over the block they are 2.8 %.
     let busy = of(&|o| o.gates.foreign_ticks = Some(34.0));
@@ -170,7 +170,7 @@ fn a_ceiling_that_saturates_names_the_hardware_or_who_else_was_there() {
     mem.iter_mut().for_each(|o| o.workload = "mem kind=stream".to_owned());
     let row = row_of(&mem, &[]);
     assert_eq!((row.verdict, row.limited_by.as_str()), (Verdict::Unknown, "hardware"));
-    says(&row, "hardware is the limit, memory's bandwidth or latency");
+    says(&row, "hardware is the limit, for every model alike (memory's bandwidth or latency");
 }
 
 #[test]
