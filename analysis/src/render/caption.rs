@@ -27,8 +27,8 @@ pub(super) fn glance(f: &GlanceFigure, facts: &str) -> String {
     let blocks: Vec<u32> = f.rows.iter().map(|r| r.point.blocks.len() as u32).collect();
     let left_out = match f.left_out {
         0 => String::new(),
-        1 => " One model has no usable block and is in the table only.".to_owned(),
-        k => format!(" {k} models have no usable block and are in the table only."),
+        1 => " One model has no usable block and is named in the table only.".to_owned(),
+        k => format!(" {k} models have no usable block and are named in the table or below it."),
     };
     format!(
         "Speed-up on `{}` of every model at the N that decides, N = {}. Marker: geometric mean over \

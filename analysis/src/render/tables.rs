@@ -1,20 +1,20 @@
 //! Tables as rows of text: what the template and the terminal lay out.
 //!
-//! Here the decisions; in `tables/evidence.rs` what is behind the figures, in `tables/experiments.rs` what is
-//! shown besides the answer, in `tables/run.rs` what a run and its machine were.
+//! Here the decisions; in `tables/answer.rs` the answer, in `tables/evidence.rs` what is behind the figures, in
+//! `tables/experiments.rs` what is shown besides the answer, in `tables/run.rs` what a run and its machine were.
 
-use std::collections::BTreeMap;
-
-use amdahl_stats::{IoVerdict, ParallelismRow, io_verdict_name, verdict_name};
+use amdahl_stats::{ParallelismRow, io_verdict_name, verdict_name};
 use serde::Serialize;
 
-use crate::render::format::{self, UNKNOWN};
-use crate::summary::{Answer, AnswerState, Estimate, IoAnswer, Summary};
+use crate::render::format;
+use crate::summary::{Estimate, Summary};
 
+mod answer;
 mod evidence;
 mod experiments;
 mod run;
 
+pub(crate) use answer::{answer, left_out};
 pub(crate) use evidence::{absences, budget, counters, percentiles};
 pub(crate) use experiments::{memory, scaling, serial, start_up, timers};
 pub(crate) use run::{failures, flags, not_run, runtimes, state};
@@ -55,112 +55,22 @@ impl Align {
 
 use Align::{Left, Right};
 
-/// The answer: one row a model.
-pub(crate) fn answer(s: &Summary) -> Table {
-    let n = common_n(s);
-    let speedup = n.map_or_else(|| "speed-up at N".to_owned(), |n| format!("speed-up at N = {n}"));
-    let mut table = Table::new(&[
-        ("model", Left),
-        ("parallel on CPU-bound work?", Left),
-        (&format!("{speedup} [95 % interval]"), Right),
-        ("share of ceiling", Right),
-        ("effective CPUs", Right),
-        ("limited by", Left),
-        ("I/O-bound work overlaps?", Left),
-    ]);
-    table.rows = s.answers.iter().map(|a| answer_row(a, n)).collect();
-    table
-}
-
-fn answer_row(a: &Answer, common: Option<u32>) -> Vec<String> {
-    let blank = || UNKNOWN.to_owned();
-    let mut row = vec![format!("`{}`", a.model)];
-    match &a.state {
-        AnswerState::Judged {
-            verdict,
-            workers,
-            speedup,
-            ceiling_share,
-            effective_cpus,
-            limited_by,
-            why,
-        } => {
-            row.push(match why {
-                Some(why) => format!("unknown: {why}"),
-                None => format::verdict_in_words(*verdict).to_owned(),
-            });
-            let at = if common.is_none() { format!(" at N = {workers}") } else { String::new() };
-            row.push(speedup.map_or_else(blank, |s| format::ratio(&s) + &at));
-            row.push(format::maybe_percent(*ceiling_share));
-            row.push(format::maybe_ratio(*effective_cpus));
-            row.push(speedup.map_or_else(blank, |_| limit(limited_by)));
-        }
-        AnswerState::NotRun { why } => {
-            row.push(format!("not run: {why}"));
-            row.extend([blank(), blank(), blank(), blank()]);
-        }
-        AnswerState::NotAsked => {
-            row.push("not asked: `cpu` is not in this run for it".to_owned());
-            row.extend([blank(), blank(), blank(), blank()]);
-        }
-        AnswerState::Absent(why) => {
-            let remedy = why.remedy.as_ref().map_or_else(String::new, |r| format!("; {r}"));
-            row.push(format!("absent: {}{remedy}", why.reason));
-            row.extend([blank(), blank(), blank(), blank()]);
+/// Models of one reason in few words: `python3.8/{asyncio, threads}`, a runtime once.
+fn grouped<'a>(models: impl IntoIterator<Item = &'a str>) -> String {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for model in models {
+        let (runtime, mechanism) = model.split_once('/').unwrap_or((model, ""));
+        match groups.iter_mut().find(|(r, _)| *r == runtime) {
+            Some((_, of)) => of.push(mechanism),
+            None => groups.push((runtime, vec![mechanism])),
         }
     }
-    row.push(io_cell(a));
-    row
-}
-
-fn limit(limited_by: &str) -> String {
-    match limited_by {
-        "nothing" => "nothing (no loss above 5 % of N)".to_owned(),
-        other => other.replace('_', " "),
-    }
-}
-
-fn io_cell(a: &Answer) -> String {
-    if a.io.is_empty() {
-        return UNKNOWN.to_owned();
-    }
-    let mut parts: Vec<String> =
-        a.io.iter().filter(|io| io.not_run.is_none()).map(io_words).collect();
-    let mut not_run: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for io in &a.io {
-        if let Some(why) = &io.not_run {
-            not_run.entry(why).or_default().push(format!("`{}`", io.workload));
-        }
-    }
-    let rest = not_run.iter().map(|(why, names)| format!("not run: {why} ({})", names.join(", ")));
-    parts.extend(rest);
-    parts.join("; ")
-}
-
-fn io_words(io: &IoAnswer) -> String {
-    let what = match io.verdict {
-        IoVerdict::Overlaps => "yes",
-        IoVerdict::DoesNot => "no",
-        IoVerdict::Unknown => "unknown",
+    let text = |(runtime, of): &(&str, Vec<&str>)| match of.as_slice() {
+        [""] => format!("`{runtime}`"),
+        [one] => format!("`{runtime}/{one}`"),
+        many => format!("`{runtime}/{{{}}}`", many.join(", ")),
     };
-    let ratio = io.ratio.map(|r| format!(" × {} at N = {}", format::ratio(&r), io.workers));
-    let why = io.why.as_ref().map_or_else(String::new, |w| format!(" ({w})"));
-    format!("{what}: `{}`{}{why}", io.workload, ratio.unwrap_or_default())
-}
-
-/// The N of every judged row, where they agree.
-fn common_n(s: &Summary) -> Option<u32> {
-    let mut counts: Vec<u32> = s
-        .answers
-        .iter()
-        .filter_map(|a| match a.state {
-            AnswerState::Judged { workers, .. } => Some(workers),
-            _ => None,
-        })
-        .collect();
-    counts.sort_unstable();
-    counts.dedup();
-    (counts.len() == 1).then(|| counts[0])
+    groups.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// All decisions on CPU-bound work, every N, but those that have a table of their own.

@@ -20,6 +20,9 @@ pub fn answer(chapters: &[Summary]) -> String {
             .map(|row| row.iter().map(|c| cell(c)).collect())
             .collect();
         text.push_str(&aligned(&rows));
+        for line in tables::left_out(s) {
+            text.push_str(&format!("  {}\n", line.replace('`', "")));
+        }
         text.push('\n');
     }
     text

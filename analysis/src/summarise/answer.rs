@@ -230,7 +230,7 @@ fn io_clause(answers: &[Answer]) -> Option<String> {
     if rows.is_empty() {
         return None;
     }
-    let mut workloads: Vec<&str> = rows.iter().map(|a| a.workload.as_str()).collect();
+    let mut workloads: Vec<&str> = rows.iter().map(|a| workload_id(&a.workload)).collect();
     workloads.sort_unstable();
     workloads.dedup();
     let of = if rows.len() == 1 { "case" } else { "cases" };

@@ -51,6 +51,43 @@ fn absent_python() -> Made {
     (header, trials)
 }
 
+/// Measured are the first model and the waits of the second; a budget ended before the others, and two runtimes
+/// are missing for one reason.
+fn many_unreached() -> Made {
+    let ids = [
+        "rust/threads",
+        "cpp/threads",
+        "java25/virtual",
+        "python3.12/asyncio",
+        "python3.12/threads",
+        "python3.11/asyncio",
+        "python3.11/threads@pyenv",
+    ];
+    let workloads =
+        ["cpu", "sleep sleep_ns=100000", "sleep sleep_ns=1000000", "sleep sleep_ns=10000000"];
+    let spec = Spec {
+        models: ids.map(Model::parallel).to_vec(),
+        workloads: workloads.map(str::to_owned).to_vec(),
+        all_passes: false,
+        blocks: 2,
+        ..tiny()
+    };
+    let (mut header, mut trials) = synth::run(&spec);
+    let reached = |t: &Trial| t.model == ids[0] || t.model == ids[1] && t.workload == "sleep";
+    for t in trials.iter_mut().filter(|t| !reached(t)) {
+        stripped(t, Outcome::not_ok(Status::NotRun, "budget", "the budget was used up before"));
+    }
+    let absent = |model: &str| AbsentModel {
+        model: model.to_owned(),
+        why: Absence {
+            reason: "no runtime of go found on PATH or in its usual places".to_owned(),
+            remedy: Some("install Go 1.18 or newer".to_owned()),
+        },
+    };
+    header.absent = ["go/goroutines", "go/goroutines-pinned"].map(absent).to_vec();
+    (header, trials)
+}
+
 /// Every workload that has a section of its own; timed operations for `noop` alone, since runs go into git.
 fn experiments() -> Made {
     let workloads = [
@@ -218,6 +255,29 @@ fn absent_models_keep_their_row() {
     let text = fs::read_to_string(golden_dir("absent-python").join("report.md")).unwrap();
     assert!(text.contains("| `python/threads` | absent: no python3 on PATH"));
     assert!(text.contains("sudo apt-get install python3"));
+}
+
+/// Five models and two: a line each, nothing lost, and verdicts.json has them one by one.
+#[test]
+fn models_that_share_a_reason_share_a_line() {
+    reports_as_expected("many-unreached", many_unreached);
+    let read = |name: &str| fs::read_to_string(golden_dir("many-unreached").join(name)).unwrap();
+    let text = read("report.md");
+    let line = "- Not run (budget), 5 models: `python3.12/{threads, asyncio}`, ";
+    assert!(text.contains(line), "{text}");
+    assert!(
+        text.contains(
+            "- Absent, 2 models: `go/{goroutines, goroutines-pinned}`: no runtime of go found"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("| `cpp/threads` | not run: budget |"),
+        "its waits were measured: {text}"
+    );
+    assert!(text.contains("(the same at 2 more: *All decisions*)"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&read("verdicts.json")).unwrap();
+    assert_eq!(json["absent"].as_array().unwrap().len(), 8);
 }
 
 #[test]

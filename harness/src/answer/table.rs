@@ -15,7 +15,7 @@ const HEAD: [&str; 8] = [
 ];
 
 /// A row a model, in the order of the plan, absent ones last; models that the budget did not reach
-/// share a line (the report has a row for each).
+/// share a line, as they do in the report; verdicts.json has each.
 pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     let (mut notes, mut not_run) = (Vec::new(), Vec::new());

@@ -1,9 +1,9 @@
 //! What became of the trials, the machine's state and the runtimes' receipts.
 
 use super::Align::{Left, Right};
-use super::Table;
+use super::{Table, grouped};
 use crate::render::format::UNKNOWN;
-use crate::summary::Summary;
+use crate::summary::{NotRun, Summary};
 
 /// Trials that failed, timed out or may not be used.
 pub(crate) fn failures(s: &Summary) -> Table {
@@ -35,19 +35,31 @@ pub(crate) fn failures(s: &Summary) -> Table {
     table
 }
 
-/// What the budget, or an interruption, left out.
+/// What the budget, or an interruption, left out; models that miss as many trials for the same reason share a row.
 pub(crate) fn not_run(s: &Summary) -> Table {
-    let mut table =
-        Table::new(&[("model", Left), ("workload", Left), ("trials", Right), ("not run", Left)]);
-    let row = |n: &crate::summary::NotRun| {
+    let mut table = Table::new(&[
+        ("models", Left),
+        ("workload", Left),
+        ("trials of each", Right),
+        ("not run", Left),
+    ]);
+    let mut groups: Vec<(&NotRun, Vec<&str>)> = Vec::new();
+    for n in &s.coverage.not_run {
+        let same = |k: &NotRun| (&k.workload, k.count, &k.why) == (&n.workload, n.count, &n.why);
+        match groups.iter_mut().find(|(known, _)| same(known)) {
+            Some((_, models)) => models.push(&n.model),
+            None => groups.push((n, vec![&n.model])),
+        }
+    }
+    let row = |(n, models): (&NotRun, Vec<&str>)| {
         vec![
-            format!("`{}`", n.model),
+            grouped(models),
             format!("`{}`", n.workload),
             n.count.to_string(),
             format!("not run: {}", n.why),
         ]
     };
-    table.rows = s.coverage.not_run.iter().map(row).collect();
+    table.rows = groups.into_iter().map(row).collect();
     table
 }
 
