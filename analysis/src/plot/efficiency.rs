@@ -1,11 +1,11 @@
 //! Strong and weak scaling: efficiency against N, side by side.
 
 use crate::plot::axis::{Axis, Spacing, linear_ticks, worker_ticks};
-use crate::plot::canvas::{Canvas, GREY, INK, Stroke};
+use crate::plot::canvas::{Canvas, GREY, Stroke};
 use crate::plot::clip::clip;
 use crate::plot::panel::{
-    Area, Grid, draw_frame, draw_legend_at, fitting_height, series_stroke, short_title,
-    split_panels,
+    Area, Grid, draw_frame, draw_interval, draw_legend_at, fitting_height, series_stroke,
+    short_title, split_panels,
 };
 use crate::plot::speedup::mark_cpus;
 use crate::plot::style::{draw_marker, look};
@@ -120,10 +120,7 @@ fn series(
         if let Some((lo, hi)) = e.ci95 {
             let (cx, top) = place(*n, y.clamp(hi));
             let bottom = y.at(y.clamp(lo));
-            let stroke = Stroke::solid(INK, 0.7);
-            canvas.line(&[(cx, top), (cx, bottom)], stroke);
-            canvas.line(&[(cx - 1.2, top), (cx + 1.2, top)], stroke);
-            canvas.line(&[(cx - 1.2, bottom), (cx + 1.2, bottom)], stroke);
+            draw_interval(canvas, cx, (top, bottom), 1.2);
         }
     }
     for at in path.iter().filter(|p| (area.y..=area.bottom()).contains(&p.1)) {

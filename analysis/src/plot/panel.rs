@@ -81,6 +81,20 @@ impl Grid {
         Self { width, height, areas, columns, key }
     }
 
+    /// Lays out panels that each have a legend below, as many a row as its ids leave room for, and as high as a page
+    /// holds them: `most` points.
+    pub fn fitted<'a>(
+        legends: &[usize],
+        ids: impl Iterator<Item = &'a str>,
+        most: f64,
+        key: &str,
+    ) -> Self {
+        let columns = columns_for(legends.len(), ids);
+        let lines = legends.iter().copied().max().unwrap_or(0);
+        let plot_h = fitting_height(legends.len().div_ceil(columns), lines, most);
+        Self::new(legends, columns, plot_h, key)
+    }
+
     /// Lays out rows of panels of `plot_h` points with one legend at the right of each row; `label` is
     /// the width of its longest text.
     pub fn with_side_legends(
@@ -127,7 +141,7 @@ impl Grid {
 }
 
 /// Columns that suit a number of panels whose legends hold these ids.
-pub fn columns_for<'a>(panels: usize, ids: impl Iterator<Item = &'a str>) -> usize {
+fn columns_for<'a>(panels: usize, ids: impl Iterator<Item = &'a str>) -> usize {
     let label = ids.map(|id| width_pt(id, SIZE_PT)).fold(0.0, f64::max) + LABEL_AT + 4.0;
     let fitting = ((PAGE_PT / label) as usize).clamp(1, 3);
     match panels {
@@ -185,6 +199,14 @@ pub fn draw_legend_at(canvas: &mut Canvas, (x, top): (f64, f64), models: &[&str]
 /// The line of a series.
 pub fn series_stroke(style: &Look) -> Stroke {
     Stroke::solid(style.color, 1.1).dashed(style.dash)
+}
+
+/// An interval as an upright bar with caps that reach `cap` to either side.
+pub fn draw_interval(canvas: &mut Canvas, x: f64, (top, bottom): (f64, f64), cap: f64) {
+    let stroke = Stroke::solid(INK, 0.7);
+    canvas.line(&[(x, top), (x, bottom)], stroke);
+    canvas.line(&[(x - cap, top), (x + cap, top)], stroke);
+    canvas.line(&[(x - cap, bottom), (x + cap, bottom)], stroke);
 }
 
 /// Splits models into panels of six at most, models of one kind of sharing together, and names the

@@ -1,9 +1,9 @@
 //! Karp and Flatt's e(N) against the serial share that the workload was told to have.
 
 use crate::plot::axis::{Axis, Spacing, linear_ticks};
-use crate::plot::canvas::{Canvas, GREY, INK, Stroke};
+use crate::plot::canvas::{Canvas, GREY, Stroke};
 use crate::plot::clip::clip;
-use crate::plot::panel::{Area, Grid, columns_for, draw_frame, draw_legend, fitting_height};
+use crate::plot::panel::{Area, Grid, draw_frame, draw_interval, draw_legend};
 use crate::plot::style::{draw_marker, look};
 use crate::plot::{Figure, SERIES_MAX};
 use crate::summary::{Expected, SerialFigure, SerialRow};
@@ -24,10 +24,7 @@ pub fn draw(figure: &SerialFigure, facts: &str) -> Figure {
     let key = "Marker and bar: mean over blocks and 95 % interval, models side by side at each share. Small dots: blocks. \
                Dashed line and grey ticks: what is expected, e = p or, one at a time, e = 1.";
     let ids = figure.rows.iter().map(|r| r.model.as_str());
-    let columns = columns_for(panels.len(), ids);
-    let most = legends.iter().copied().max().unwrap_or(0);
-    let plot_h = fitting_height(panels.len().div_ceil(columns), most, PLOT_H);
-    let grid = Grid::new(&legends, columns, plot_h, key);
+    let grid = Grid::fitted(&legends, ids, PLOT_H, key);
     let mut canvas = Canvas::new(grid.width, grid.height);
     let range = range(figure);
     for (k, panel) in panels.iter().enumerate() {
@@ -121,10 +118,7 @@ fn draw_row(canvas: &mut Canvas, r: &SerialRow, at: f64, y: &Axis) {
     }
     if let Some((lo, hi)) = r.e.and_then(|e| e.ci95) {
         let (bottom, top) = (y.at(y.clamp(lo)), y.at(y.clamp(hi)));
-        let stroke = Stroke::solid(INK, 0.7);
-        canvas.line(&[(at, top), (at, bottom)], stroke);
-        canvas.line(&[(at - 1.2, top), (at + 1.2, top)], stroke);
-        canvas.line(&[(at - 1.2, bottom), (at + 1.2, bottom)], stroke);
+        draw_interval(canvas, at, (top, bottom), 1.2);
     }
     let centre = r.e.map(|e| e.value).or_else(|| r.blocks.first().copied());
     if let Some(e) = centre.filter(|e| y.holds(*e)) {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::plot::axis::{Axis, Spacing, ratio_ticks, worker_ticks};
-use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
+use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, Stroke};
 use crate::plot::clip::clip;
 use crate::plot::panel::{
-    Area, Grid, columns_for, draw_frame, draw_legend, fitting_height, series_stroke, split_panels,
+    Area, Grid, draw_frame, draw_interval, draw_legend, series_stroke, split_panels,
 };
 use crate::plot::style::{draw_marker, look};
 use crate::plot::text::{SIZE_PT, width_pt};
@@ -42,10 +42,7 @@ pub fn draw(figure: &SpeedupFigure, kind: Kind, facts: &str) -> Figure {
         }
     };
     let ids = figure.series.iter().map(|s| s.model.as_str());
-    let columns = columns_for(panels.len(), ids);
-    let most = legends.iter().copied().max().unwrap_or(0);
-    let plot_h = fitting_height(panels.len().div_ceil(columns), most, PLOT_H);
-    let grid = Grid::new(&legends, columns, plot_h, key);
+    let grid = Grid::fitted(&legends, ids, PLOT_H, key);
     let mut canvas = Canvas::new(grid.width, grid.height);
     let range = range(figure);
     for (k, (title, series)) in panels.iter().enumerate() {
@@ -170,11 +167,7 @@ fn draw_series(
         if let Some((lo, hi)) = p.speedup.and_then(|s| s.ci95) {
             let (cx, top) = at(p.workers, y.clamp(hi));
             let bottom = y.at(y.clamp(lo));
-            let stroke = Stroke::solid(INK, 0.7);
-            let half = (slot * 0.3).clamp(0.8, 1.8);
-            canvas.line(&[(cx, top), (cx, bottom)], stroke);
-            canvas.line(&[(cx - half, top), (cx + half, top)], stroke);
-            canvas.line(&[(cx - half, bottom), (cx + half, bottom)], stroke);
+            draw_interval(canvas, cx, (top, bottom), (slot * 0.3).clamp(0.8, 1.8));
         }
     }
     let size = (slot * 0.8).clamp(2.8, 4.2);

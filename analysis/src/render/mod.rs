@@ -104,69 +104,57 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
 fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
     let facts = caption::facts(&s.run);
     let mut list = Vec::new();
+    let mut add = |section, figure, caption, data| {
+        list.push(Illustration { section, figure, caption, data });
+    };
+    let facts = facts.as_str();
     for f in &s.glances {
-        list.push(Illustration {
-            section: Section::Glance,
-            figure: plot::glance::draw(f, &facts),
-            caption: caption::glance(f, &facts),
-            data: csv::glance(f),
-        });
+        add(
+            Section::Glance,
+            plot::glance::draw(f, facts),
+            caption::glance(f, facts),
+            csv::glance(f),
+        );
     }
     for f in &s.speedups {
-        list.push(Illustration {
-            section: Section::Speedup,
-            figure: plot::speedup::draw(f, Kind::Speedup, &facts),
-            caption: caption::speedup(f, &facts),
-            data: csv::speedup(f, "speedup"),
-        });
+        let figure = plot::speedup::draw(f, Kind::Speedup, facts);
+        add(Section::Speedup, figure, caption::speedup(f, facts), csv::speedup(f, "speedup"));
     }
     for f in &s.overlaps {
-        list.push(Illustration {
-            section: Section::Overlap,
-            figure: plot::speedup::draw(f, Kind::Overlap, &facts),
-            caption: caption::overlap(f, &facts),
-            data: csv::speedup(f, "overlap"),
-        });
+        let figure = plot::speedup::draw(f, Kind::Overlap, facts);
+        add(Section::Overlap, figure, caption::overlap(f, facts), csv::speedup(f, "overlap"));
     }
     for f in &s.latencies {
-        list.push(Illustration {
-            section: Section::Latency,
-            figure: plot::ccdf::draw(f, &facts),
-            caption: caption::latency(f, &facts),
-            data: csv::latency(f),
-        });
+        add(
+            Section::Latency,
+            plot::ccdf::draw(f, facts),
+            caption::latency(f, facts),
+            csv::latency(f),
+        );
     }
     for f in &s.timelines {
-        list.push(Illustration {
-            section: Section::Timeline,
-            figure: plot::timeline::draw(f, &facts),
-            caption: caption::timeline(f, &facts),
-            data: csv::timeline(f),
-        });
+        let figure = plot::timeline::draw(f, facts);
+        add(Section::Timeline, figure, caption::timeline(f, facts), csv::timeline(f));
     }
     for f in &s.budgets {
-        list.push(Illustration {
-            section: Section::Budget,
-            figure: plot::budget::draw(f, &facts),
-            caption: caption::budget(f, &facts),
-            data: csv::budget(f),
-        });
+        add(
+            Section::Budget,
+            plot::budget::draw(f, facts),
+            caption::budget(f, facts),
+            csv::budget(f),
+        );
     }
     if let Some(f) = &s.serial {
-        list.push(Illustration {
-            section: Section::Serial,
-            figure: plot::serial::draw(f, &facts),
-            caption: caption::serial(f, &facts),
-            data: csv::serial(f),
-        });
+        add(
+            Section::Serial,
+            plot::serial::draw(f, facts),
+            caption::serial(f, facts),
+            csv::serial(f),
+        );
     }
     if let Some(f) = &s.scaling {
-        list.push(Illustration {
-            section: Section::Scaling,
-            figure: plot::efficiency::draw(f, &facts),
-            caption: caption::scaling(f, &facts),
-            data: csv::scaling(f),
-        });
+        let figure = plot::efficiency::draw(f, facts);
+        add(Section::Scaling, figure, caption::scaling(f, facts), csv::scaling(f));
     }
     for i in &mut list {
         i.figure.name = format!("{prefix}{}", i.figure.name);
