@@ -124,7 +124,7 @@ fn nothing_is_drawn_outside_the_figure() {
 }
 
 /// Titles of panels and texts in one line of them: none may begin before the one left of it ends.
-fn check_apart(name: &str, svg: &str) {
+fn check_apart(name: &str, svg: &str) -> usize {
     type Span = (f64, f64, String);
     let mut lines: BTreeMap<(String, bool), Vec<Span>> = BTreeMap::new();
     for part in svg.split("<text").skip(1) {
@@ -143,12 +143,15 @@ fn check_apart(name: &str, svg: &str) {
         let key = (attribute(tag, "y").unwrap().to_owned(), tag.contains("bold"));
         lines.entry(key).or_default().push((from, from + w, text));
     }
+    let mut compared = 0;
     for mut line in lines.into_values() {
         line.sort_by(|a, b| a.0.total_cmp(&b.0));
         for pair in line.windows(2) {
+            compared += 1;
             assert!(pair[0].1 < pair[1].0 + 1.0, "{name}: {pair:?} run into each other");
         }
     }
+    compared
 }
 
 /// By how much the layout's estimate of a width exceeds what DejaVu Sans, the widest, needs.
@@ -156,13 +159,22 @@ const ESTIMATE_IS_WIDE: f64 = 1.05;
 
 #[test]
 fn no_text_runs_into_the_next() {
-    for (name, svg) in CROWDED.iter() {
-        check_apart(name, svg);
-    }
+    let compared: usize = CROWDED.iter().map(|(name, svg)| check_apart(name, svg)).sum();
+    assert!(compared > 100, "only {compared} neighbours were seen");
+}
+
+/// The check itself: two words at one height, the second begun before the first ends.
+#[test]
+#[should_panic(expected = "run into each other")]
+fn text_that_runs_into_the_next_is_seen() {
+    let word =
+        |x: u32| format!("<text x=\"{x}\" y=\"10\" text-anchor=\"start\">\nworkers\n</text>");
+    check_apart("made up", &format!("{}{}", word(0), word(50)));
 }
 
 #[test]
 fn crowded_figures_fit_a_page() {
+    assert!(CROWDED.len() > 5, "{:?}", CROWDED.keys());
     for (name, svg) in CROWDED.iter() {
         let height: f64 = attribute(svg, "height").unwrap().trim_end_matches("in").parse().unwrap();
         assert!(height < 11.0, "{name} is {height} in high");
