@@ -112,7 +112,11 @@ impl Recipe {
         let fresh = cache.fresh()?;
         eprintln!("amdahl: building the worker for {} {} (once)", lang.name, numbers.join("."));
         names.insert("out", fresh.path().to_owned());
-        let argv: Vec<OsString> = lang.build.iter().map(|word| fill(word, names)).collect();
+        let words = lang.build.iter().flat_map(|word| match word.as_str() {
+            "{files}" => lang.files.clone(),
+            _ => vec![word.clone()],
+        });
+        let argv: Vec<OsString> = words.map(|word| fill(&word, names)).collect();
         let mut command = Command::new(&argv[0]);
         command.args(&argv[1..]).current_dir(src);
         command.envs(lang.env.iter().map(|(k, v)| (k, fill(v, names))));
@@ -165,7 +169,7 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         let cpp = places::langs().into_iter().find(|l| l.name == "cpp").unwrap();
         let lang = Lang {
-            build: vec!["{runtime}".to_owned(), "{out}/worker".to_owned()],
+            build: ["{runtime}", "{out}/worker", "{files}"].map(str::to_owned).to_vec(),
             env: BTreeMap::from([("CACHE".to_owned(), "{cache}/x".to_owned())]),
             ..cpp
         };
@@ -180,12 +184,16 @@ mod tests {
     #[test]
     fn a_worker_is_built_once_for_each_version() {
         let dir = tempfile::tempdir().unwrap();
-        let mut recipe = compiler(dir.path(), "echo $CACHE > $1");
+        let body =
+            "echo $CACHE > $1; shift; for f; do [ -f $f ] && echo $f >> $CACHE.files; done; true";
+        let mut recipe = compiler(dir.path(), body);
         let caches = caches(&dir);
         let spec = recipe.make_in(&caches).unwrap();
         assert_eq!(recipe.make_in(&caches).unwrap().argv, spec.argv);
         let made = std::fs::read_to_string(&spec.argv[0]).unwrap();
         assert_eq!(made.trim(), caches[0].root.join("x").display().to_string());
+        let given = std::fs::read_to_string(caches[0].root.join("x.files")).unwrap();
+        assert_eq!(given.lines().collect::<Vec<_>>(), recipe.lang.files);
         assert!(spec.env.contains(&("P".to_owned(), "1".to_owned())));
         recipe.version = vec![13];
         assert_ne!(recipe.make_in(&caches).unwrap().argv, spec.argv);

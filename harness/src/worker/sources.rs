@@ -1,15 +1,20 @@
 //! The workers' files, which are part of the program: it works from any directory, without its checkout.
 
+/// Each with its language and content.
+macro_rules! files {
+    ($($lang:literal: $($name:literal)+;)+) => {
+        &[$($(($lang, $name, include_str!(concat!("../../workers/", $lang, "/", $name)))),+),+]
+    };
+}
+
 /// Language, file name, content.
-const FILES: [(&str, &str, &str); 7] = [
-    ("python", "worker.py", include_str!("../../workers/python/worker.py")),
-    ("python", "carriers.py", include_str!("../../workers/python/carriers.py")),
-    ("python", "loops.py", include_str!("../../workers/python/loops.py")),
-    ("cpp", "worker.cpp", include_str!("../../workers/cpp/worker.cpp")),
-    ("go", "worker.go", include_str!("../../workers/go/worker.go")),
-    ("java", "Worker.java", include_str!("../../workers/java/Worker.java")),
-    ("node", "worker.js", include_str!("../../workers/node/worker.js")),
-];
+const FILES: &[(&str, &str, &str)] = files! {
+    "python": "worker.py" "carriers.py" "loops.py";
+    "cpp": "worker.cpp";
+    "go": "worker.go";
+    "java": "Worker.java";
+    "node": "worker.js";
+};
 
 /// The files of a language's worker by name.
 pub(super) fn files(lang: &str) -> Vec<(&'static str, &'static str)> {
