@@ -11,7 +11,8 @@ macro_rules! files {
 const FILES: &[(&str, &str, &str)] = files! {
     "python": "worker.py" "carriers.py" "loops.py";
     "cpp": "worker.cpp";
-    "go": "worker.go";
+    "go": "worker.go" "lines.go" "cell.go" "track.go" "histogram.go" "workloads.go" "memory.go" "serial.go"
+        "carriers.go" "kernel.go";
     "java": "Worker.java";
     "node": "worker.js";
 };
