@@ -13,7 +13,8 @@ const FILES: &[(&str, &str, &str)] = files! {
     "cpp": "worker.cpp";
     "go": "worker.go" "lines.go" "cell.go" "track.go" "histogram.go" "workloads.go" "memory.go" "serial.go"
         "carriers.go" "kernel.go";
-    "java": "Worker.java";
+    "java": "Worker.java" "Line.java" "Out.java" "Cell.java" "Lane.java" "Plan.java" "Track.java" "Hist.java"
+        "Workload.java" "Op.java" "Mem.java" "Serial.java" "Carriers.java" "Jvm.java" "Kernel.java" "Padded.java";
     "node": "worker.js";
 };
 

@@ -1,0 +1,4 @@
+/** Keeps what two workers write 128 bytes apart, wherever the collector puts them. */
+abstract class Padded {
+    long p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15;
+}
