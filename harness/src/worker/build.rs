@@ -74,7 +74,7 @@ impl Recipe {
 
     fn make_at(&self, cache: &Cache) -> Result<WorkerSpec, Failed> {
         let lang = &self.lang;
-        let src = cache.unpack(&lang.name, &sources::files(&lang.name))?;
+        let src = cache.unpack(&lang.name, sources::files(&lang.name))?;
         let mut names = BTreeMap::from([
             ("runtime", self.runtime.clone()),
             ("cache", cache.root.clone()),

@@ -1,26 +1,32 @@
 //! The workers' files, which are part of the program: it works from any directory, without its checkout.
 
-/// Each with its language and content.
+type Files = &'static [(&'static str, &'static str)];
+
+/// Name and content of a language's files.
 macro_rules! files {
-    ($($lang:literal: $($name:literal)+;)+) => {
-        &[$($(($lang, $name, include_str!(concat!("../../workers/", $lang, "/", $name)))),+),+]
+    ($lang:literal: $($name:literal),+) => {
+        ($lang, &[$(($name, include_str!(concat!("../../workers/", $lang, "/", $name)))),+])
     };
 }
 
-/// Language, file name, content.
-const FILES: &[(&str, &str, &str)] = files! {
-    "python": "worker.py" "carriers.py" "loops.py";
-    "cpp": "worker.cpp";
-    "go": "worker.go" "lines.go" "cell.go" "track.go" "histogram.go" "workloads.go" "memory.go" "serial.go"
-        "carriers.go" "kernel.go";
-    "java": "Worker.java" "Line.java" "Out.java" "Cell.java" "Lane.java" "Plan.java" "Track.java" "Hist.java"
-        "Workload.java" "Op.java" "Mem.java" "Serial.java" "Carriers.java" "Jvm.java" "Kernel.java" "Padded.java";
-    "node": "worker.js";
-};
+const WORKERS: [(&str, Files); 5] = [
+    files!("python": "worker.py", "carriers.py", "loops.py"),
+    files!("cpp": "worker.cpp"),
+    files!(
+        "go": "worker.go", "lines.go", "cell.go", "track.go", "histogram.go", "workloads.go", "memory.go",
+        "serial.go", "carriers.go", "kernel.go"
+    ),
+    files!(
+        "java": "Worker.java", "Line.java", "Out.java", "Cell.java", "Lane.java", "Plan.java", "Track.java",
+        "Hist.java", "Workload.java", "Op.java", "Mem.java", "Serial.java", "Carriers.java", "Jvm.java",
+        "Kernel.java", "Padded.java"
+    ),
+    files!("node": "worker.js"),
+];
 
 /// The files of a language's worker by name.
-pub(super) fn files(lang: &str) -> Vec<(&'static str, &'static str)> {
-    FILES.iter().filter(|(l, ..)| *l == lang).map(|(_, name, text)| (*name, *text)).collect()
+pub(super) fn files(lang: &str) -> Files {
+    WORKERS.iter().find(|(of, _)| *of == lang).map_or(&[], |(_, files)| files)
 }
 
 #[cfg(test)]
