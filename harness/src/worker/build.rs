@@ -220,7 +220,7 @@ mod tests {
         let [cache] = caches(&dir);
         // One that took the files and can take no more.
         let half = Cache { root: dir.path().join("half") };
-        half.unpack("cpp", &sources::files("cpp")).unwrap();
+        half.unpack("cpp", sources::files("cpp")).unwrap();
         std::fs::write(half.root.join("built"), "").unwrap();
         let spec = recipe.make_in(&[refusing.clone(), half, cache.clone()]).unwrap();
         assert!(Path::new(&spec.argv[0]).starts_with(&cache.root), "{:?}", spec.argv);
