@@ -13,6 +13,7 @@ pub use rng::SplitMix;
 pub use spec::{Counts, Params, Spec, nearest, parse_budget};
 
 use crate::Unable;
+use crate::worker::golden::MICRO_KINDS;
 use crate::worker::places::glob_match;
 
 /// A model as the plan sees it.
@@ -71,8 +72,9 @@ pub fn plan(spec: &Spec, site: &Site<'_>, seed: u64) -> Result<Plan, Unable> {
         }
     }
     rng.shuffle(&mut blocks);
+    let meeting = meetings(&blocks);
     // Stable: the shuffled order stands within a tier, whose spare blocks come last.
-    blocks.sort_by_key(|b| (b.tier, b.spare));
+    blocks.sort_by_cached_key(|b| (b.tier, b.spare, meeting(b)));
     let mut seq = 0;
     for block in &mut blocks {
         rng.shuffle(&mut block.trials);
@@ -140,6 +142,24 @@ fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, Stri
         .collect())
 }
 
+/// Workloads whose models are compared with each other, block by block, not with their own N = 1.
+pub fn across_models(workload: &str) -> bool {
+    workload == "micro"
+}
+
+/// Where models are compared with each other their blocks of one number and parameters meet in time, so that a machine
+/// that drifts changes both: all parameters of block 0, in random order, the models of each side by side; then block 1.
+fn meetings(blocks: &[PlannedBlock]) -> impl Fn(&PlannedBlock) -> (u32, usize) + use<> {
+    let mut first: BTreeMap<(u32, BTreeMap<String, String>), usize> = BTreeMap::new();
+    for (k, b) in blocks.iter().enumerate().filter(|(_, b)| across_models(&b.workload)) {
+        first.entry((b.block, b.params.clone())).or_insert(k);
+    }
+    move |b| match first.get(&(b.block, b.params.clone())) {
+        Some(at) if across_models(&b.workload) => (b.block, *at),
+        _ => (0, 0),
+    }
+}
+
 fn add_blocks(
     blocks: &mut Vec<PlannedBlock>,
     spec: &Spec,
@@ -179,13 +199,15 @@ fn add_blocks(
     let (ends, others) = counts(spec, site, workload);
     let n = if io_bound(workload) {
         spec.io_blocks
-    } else if model.representative {
+    } else if model.representative || across_models(workload) {
         spec.blocks
     } else {
         spec.other_blocks
     };
     add(0, n, Kind::Ends, cells(&ends));
-    add(2 * n, n, Kind::Spare, cells(&ends));
+    if !across_models(workload) {
+        add(2 * n, n, Kind::Spare, cells(&ends));
+    }
     if !others.is_empty() {
         let with_one: Vec<u32> = [1].into_iter().chain(others).collect();
         add(n, n, Kind::Others, cells(&with_one));
@@ -221,6 +243,9 @@ fn counts(spec: &Spec, site: &Site<'_>, workload: &str) -> (Vec<u32>, Vec<u32>) 
         list.dedup();
         list
     };
+    if across_models(workload) {
+        return (vec![1], Vec::new());
+    }
     if let Some(asked) = &spec.workers {
         return (with_one(asked), Vec::new());
     }
@@ -247,6 +272,7 @@ fn params(spec: &Spec, workload: &str) -> Vec<BTreeMap<String, String>> {
         "pipe" => BTreeMap::from([own("delay_ns", &["1000000"])]),
         "mem" => BTreeMap::from([own("kind", &["chase", "stream"])]),
         "serial" => BTreeMap::from([own("permille", &["250"])]),
+        "micro" => BTreeMap::from([own("kind", &MICRO_KINDS)]),
         _ => BTreeMap::new(),
     };
     for of in ["", workload] {
@@ -311,6 +337,9 @@ fn tier(model: &ModelInfo, workload: &str, kind: Kind) -> u32 {
     let locked = model.lang == "rust" || model.switch_ns.is_some();
     let answer = main || model.mechanism.starts_with("processes") && locked;
     match (model.representative, workload, kind) {
+        // One tier for all, or they could not meet.
+        (_, w, Kind::Ends) if across_models(w) => 400,
+        (_, w, _) if across_models(w) => 410,
         (true, "cpu", Kind::Ends) if answer && both => 0,
         (true, "sleep", Kind::Ends) if main && both && locked => 1,
         (true, "cpu", Kind::Passes) if main && both => 2,

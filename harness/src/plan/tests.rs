@@ -114,6 +114,36 @@ fn params_of_one_workload_stay_there() {
     }
 }
 
+/// Only who asks for `micro` gets it: one worker, no spare blocks, and all models of a block and kind side by side.
+#[test]
+fn what_is_compared_between_models_meets_in_time() {
+    let mut models = models();
+    let micro = ["micro".to_owned()];
+    models.iter_mut().skip(2).for_each(|m| m.workloads.extend(micro.clone()));
+    let mut spec = Spec::profile("standard").unwrap();
+    let p = with_site(&models, 4, |s| plan(&spec, s, 5)).unwrap();
+    assert!(p.blocks.iter().all(|b| b.workload != "micro"));
+    spec.workloads = micro.to_vec();
+    spec.workers = Some(vec![1, 2]);
+    let p = with_site(&models, 4, |s| plan(&spec, s, 5)).unwrap();
+    let blocks: Vec<_> = p.blocks.iter().filter(|b| b.trials[0].pass == Pass::Throughput).collect();
+    assert_eq!(blocks.len(), 5 * MICRO_KINDS.len() * 4);
+    let mut kinds = BTreeSet::new();
+    for (k, together) in blocks.chunks(4).enumerate() {
+        let models: BTreeSet<&str> = together.iter().map(|b| b.model.as_str()).collect();
+        assert_eq!(models.len(), 4);
+        let number = (k / MICRO_KINDS.len()) as u32;
+        assert!(together.iter().all(|b| b.block == number && b.params == together[0].params));
+        assert!(
+            together.iter().all(|b| b.trials.len() == 1 && b.trials[0].workers == 1 && !b.spare)
+        );
+        kinds.insert((number, together[0].params["kind"].clone()));
+    }
+    assert_eq!(kinds.len(), 5 * MICRO_KINDS.len());
+    let order = |b: &[&PlannedBlock]| b.iter().map(|b| b.model.clone()).collect::<Vec<_>>();
+    assert!(blocks.chunks(4).any(|c| order(c) != order(&blocks[..4])), "their order is random");
+}
+
 proptest! {
     #[test]
     fn every_seed_plans_the_same_cells_with_sequence_numbers_in_order(seed: u64, cpus in 1u32..65) {

@@ -192,7 +192,8 @@ impl Stage<'_> {
             cast.links.push(self.launcher.launch(&spec)?);
         }
         for link in &mut cast.links {
-            link.send(&Line::new("hello").with("v", 1));
+            // The receipt of its runtime was taken when it was found.
+            link.send(&Line::new("hello").with("v", 1).with("receipt", 0));
         }
         for link in &mut cast.links {
             let line = link.expect("hello", "at hello", self.limits.hello)?;

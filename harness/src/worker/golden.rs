@@ -5,6 +5,22 @@ use std::collections::BTreeMap;
 /// Modulus of all checks: 2^31 - 1.
 pub const M: u64 = 2_147_483_647;
 
+/// What an operation of `micro` may be.
+pub const MICRO_KINDS: [&str; 12] = [
+    "integer",
+    "float",
+    "call",
+    "method",
+    "attribute",
+    "object",
+    "closure",
+    "list",
+    "dict",
+    "string",
+    "exception",
+    "generator",
+];
+
 /// Expected sums of results, for any stretch of a worker's operations.
 #[derive(Debug, Clone)]
 pub enum Golden {
@@ -27,6 +43,7 @@ impl Golden {
         match workload {
             "noop" | "sleep" => Some(Self::Ones),
             "mem" => mem(params),
+            "micro" => micro(params),
             "cpu" | "serial" => {
                 let steps = params.get("steps")?.parse().ok()?;
                 Some(Self::Periodic((0..64).map(|i| minstd(1 + i, steps)).collect()))
@@ -73,6 +90,38 @@ fn mem(params: &BTreeMap<String, String>) -> Option<Golden> {
         ((first + last) * u128::from(elements) / 2 % u128::from(M)) as u64
     };
     (1..=1 << 20).contains(&chunks).then(|| Golden::Periodic((0..chunks).map(sum).collect()))
+}
+
+/// What every kernel gives back from seed x after s steps, in closed form.
+fn micro(params: &BTreeMap<String, String>) -> Option<Golden> {
+    let kind = params.get("kind").filter(|k| MICRO_KINDS.contains(&k.as_str()))?;
+    let steps: u64 = params.get("steps")?.parse().ok()?;
+    let s = u128::from(steps);
+    let pairs = s * s.saturating_sub(1) / 2;
+    let of = |x: u64| match kind.as_str() {
+        "integer" => u128::from(minstd(x, steps)),
+        "list" => 2 * (s * u128::from(x) + pairs),
+        "dict" => s * u128::from(x) + pairs,
+        "string" => {
+            // `x:k` for every k, and a comma between any two.
+            let numbers = s * u128::from(1 + digits(x)) + digits_below(steps);
+            numbers + s.saturating_sub(1)
+        }
+        _ => u128::from(x) + s,
+    };
+    let results = (1..=64).map(|x| (of(x) % u128::from(M)) as u64);
+    Some(Golden::Periodic(results.collect()))
+}
+
+/// Decimal digits of n.
+fn digits(n: u64) -> u64 {
+    u64::from(n.checked_ilog10().unwrap_or(0)) + 1
+}
+
+/// Decimal digits of all of 0 .. n together: each has one, those from 10 on one more, and so on.
+fn digits_below(n: u64) -> u128 {
+    let powers = (1..20).map_while(|d| 10_u64.checked_pow(d));
+    u128::from(n) + powers.map(|p| u128::from(n.saturating_sub(p))).sum::<u128>()
 }
 
 /// k -> a k + c modulo 2^64, and so modulo every power of two.
@@ -151,6 +200,34 @@ mod tests {
         let golden = Golden::of("mem", &of).unwrap();
         assert_eq!([0, 1, 2, 3].map(|i| golden.check(i, 1)), [6, 22, 38, 6]);
         assert!(Golden::of("mem", &params(&[("bytes", 8)], "stream")).is_none());
+    }
+
+    /// The kernels as harness/workers/python/micro.py has them, done step by step.
+    fn stepped(kind: &str, seed: u64, steps: u64) -> u64 {
+        match kind {
+            "integer" => (0..steps).fold(seed, |x, _| x * 48271 % M),
+            "list" => {
+                let items: Vec<u64> = (0..steps).map(|k| seed + k).collect();
+                items.iter().sum::<u64>() + (0..steps).map(|k| items[k as usize]).sum::<u64>()
+            }
+            "dict" => (0..steps).map(|k| seed + k).sum(),
+            "string" => {
+                let words: Vec<String> = (0..steps).map(|k| format!("{seed}:{k}")).collect();
+                words.join(",").len() as u64
+            }
+            _ => (0..steps).fold(seed, |x, _| x + 1),
+        }
+    }
+
+    #[test]
+    fn every_kind_of_micro_is_what_its_steps_give() {
+        for (kind, steps) in MICRO_KINDS.iter().flat_map(|k| [0, 1, 9, 101, 1000].map(|s| (k, s))) {
+            let golden = Golden::of("micro", &params(&[("steps", steps)], kind)).unwrap();
+            for i in [0, 8, 9, 63] {
+                assert_eq!(golden.check(i, 1), stepped(kind, 1 + i, steps), "{kind} {steps}");
+            }
+        }
+        assert!(Golden::of("micro", &params(&[("steps", 9)], "hope")).is_none());
     }
 
     proptest! {

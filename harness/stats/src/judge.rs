@@ -32,8 +32,8 @@ pub(crate) const LEVEL: f64 = 0.95;
 const IO_BOUND: [&str; 2] = ["sleep", "pipe"];
 /// Workloads that wait for memory.
 pub(crate) const MEMORY_BOUND: [&str; 1] = ["mem"];
-/// Workloads that are the harness's own cost: no decision about a model follows from them.
-const UNJUDGED: [&str; 1] = ["noop"];
+/// Workloads from which no decision about a model follows: the harness's own cost, and what is compared between models.
+const UNJUDGED: [&str; 2] = ["noop", "micro"];
 
 /// Do several workers of this model run in parallel?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

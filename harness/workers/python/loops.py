@@ -1,7 +1,7 @@
 """The loops of the Python worker and the record of each: what runs between `go` and `stopped`.
 
 One `Lane` is one worker, whatever carries it: a thread, a process, a task, an interpreter of its own, which import
-this file and no other. Nothing here knows how many workers there are, speaks to the harness, or starts anything.
+this file, and what its workload needs (meeting.py, micro.py). Nothing here knows how many workers there are, speaks to the harness, or starts anything.
 """
 
 import array
@@ -11,7 +11,7 @@ import marshal
 import os
 import time
 from _thread import get_native_id
-from collections import Counter, deque
+from collections import Counter
 
 M = 2147483647
 WARM_NS = 250000  # one interval of a warm-up run
@@ -78,7 +78,7 @@ WORKLOADS = {
         prologue=["question = [bytes([b]) for b in range(251)]"],
         tasks=["write(request, question[ops % 251])", "r = await answer()"],
     ),
-    "serial": Workload(  # see Meeting
+    "serial": Workload(  # see meeting.py
         {"steps": 25000, "permille": 100},
         [
             "x = 1 + (ops & 63)",
@@ -103,6 +103,7 @@ WORKLOADS = {
         ],
         leave=["arrived[me] = 2 * (ops & 63) + 1"],
     ),
+    "micro": Workload({"kind": None, "steps": 1000}, ["x = kernel(1 + (ops & 63), steps)"], value="x"),
 }
 
 # Every loop of every workload, pass and kind is made from this, so that they can't differ in anything but
@@ -155,48 +156,6 @@ def make_loop(workload, names, timed, spans, task=False):
     scope = {}
     exec(compile(text, "<%s loop>" % workload, "exec"), scope)
     return scope["loop"]
-
-
-class Meeting:
-    """Where the workers of `serial` meet: a barrier and a lock that serves in order of arrival, both spinning.
-
-    Python has no atomic addition, so nothing here adds. At the barrier each worker writes a place of its own:
-    twice the round modulo 64, one more if it leaves. Nobody can be more than a round ahead, so a place holds the
-    past value, this one or the next. Tickets go around in a deque, whose `popleft` and `append` are
-    atomic with and without a GIL: who holds one puts it back in order. All values are small integers, which are immortal.
-    """
-
-    def __init__(self, n, gil):
-        self.arrived, self.tickets, self.serving = [126] * n, deque(range(n)), [0]
-        self.gil = gil
-
-    def names(self, me):
-        n = len(self.arrived)
-        return {
-            "arrived": self.arrived,
-            "me": me,
-            "others": [k for k in range(n) if k != me],
-            "tickets": self.tickets,
-            "serving": self.serving,
-            "workers": n,
-            "pause": give_way if self.gil else spinner(),
-        }
-
-
-def give_way():
-    """A turn of spinning under a GIL, which must be released for what is awaited to happen."""
-    time.sleep(0)
-
-
-def spinner():
-    """A turn of spinning where threads run at the same time: every 2000th yields the CPU."""
-    turns = itertools.cycle([False] * 1999 + [True])
-
-    def pause():
-        if next(turns):
-            os.sched_yield()
-
-    return pause
 
 
 # --- The record of one worker ----------------------------------------------------------------------
@@ -362,7 +321,13 @@ class Lane:
         self.fds, self.loops, self.takes, self.meetings = [], {}, {}, {}
         self.locals = dict(params)
         if workload == "serial":
+            from meeting import Meeting
+
             self.locals.update(Meeting(1, True).names(0))  # of its warm-up
+        if workload == "micro":
+            from micro import KINDS
+
+            self.locals["kernel"] = KINDS[params["kind"]]
 
     def obey(self, order):
         return getattr(self, order[0])(*order[1:])
@@ -386,11 +351,11 @@ class Lane:
             if fd >= 0:
                 os.close(fd)
 
-    def warm(self):
+    def warm(self, interval_ns=WARM_NS):
         """Runs both loops for a moment, crossings included; (ns an operation, ns a timed one)."""
-        cost = []
+        cost, moment = [], dict(WARM, ramp_ns=interval_ns, window_ns=interval_ns)
         for timed in (False, True):
-            self.arm(dict(WARM, timed=timed), [(0, clock())], 4096)
+            self.arm(dict(moment, timed=timed), [(0, clock())], 4096)
             self.run(0, 0, 0, clock())
             cost.append(self.warmed())
         return cost

@@ -26,7 +26,7 @@ PROCESSES = ("processes-fork", "processes-spawn", "processes-forkserver")
 MECHANISMS = ("threads",) + PROCESSES + ("asyncio", "subinterpreters")
 sys.dont_write_bytecode = True  # it imports the worker's files from their folder
 sys.path.insert(0, HERE)
-import carriers, loops, worker as program  # noqa: E402, E401
+import carriers, loops, micro, session as program  # noqa: E402, E401
 
 
 class Worker:
@@ -89,9 +89,18 @@ class Worker:
             lines.append((verb, values))
 
 
-def golden(workload, steps):
+def golden(workload, steps, kind=None):
     """result(i) of operation i."""
-    if workload in ("cpu", "serial"):
+    if workload == "micro" and kind != "integer":
+        words = [str(k) for k in range(steps)]
+        results = {
+            "list": lambda x: 2 * steps * x + steps * (steps - 1),
+            "dict": lambda x: steps * x + steps * (steps - 1) // 2,
+            "string": lambda x: len(",".join("%d:%s" % (x, k) for k in words)),
+        }
+        results = list(map(results.get(kind, lambda x: x + steps), range(1, 65)))
+        return lambda i: results[i % 64]
+    if workload in ("cpu", "serial", "micro"):
         results = []
         for x in range(1, 65):
             for _ in range(steps):
@@ -183,6 +192,21 @@ class TestWork(Base):
         worker.go("id=8")
         for window in self.of(worker.collect("id=8"), "window"):
             self.assertEqual(int(window["ops"]) % 500, 0)
+
+    def test_every_kind_of_micro_is_proven(self):
+        for steps, kind in itertools.product((1000, 77, 0), micro.KINDS):
+            result = golden("micro", steps, kind)
+            for i in (0, 5, 63):
+                self.assertEqual(micro.KINDS[kind](1 + i, steps), result(i), kind)
+        cells = [("threads", 2, kind) for kind in micro.KINDS]
+        cells += [(mechanism, 2, "object") for mechanism in MECHANISMS[1:]]
+        for mechanism, n, kind in cells:
+            with self.subTest(mechanism=mechanism, kind=kind):
+                worker = self.worker()
+                ready = worker.prepare(workload="micro", mechanism=mechanism, workers=n, more="kind=" + kind)
+                self.assertEqual((ready["kind"], ready["steps"]), (kind, "1000"))
+                start_ns = worker.go()
+                self.check_windows(worker.collect(), n, self.edges(start_ns), golden("micro", 1000, kind))
 
     def test_threads_take_part_in_the_contest(self):
         worker = self.worker()
@@ -455,15 +479,16 @@ class TestPasses(Base):
 
     def test_loops_leave_nothing_to_the_collector(self):
         plan = {"ramp_ns": 20 * MS, "window_ns": 20 * MS, "windows": 3, "tail_ns": 0, "spans": 5}
-        for workload, timed in itertools.product(("noop", "cpu", "sleep", "serial"), (False, True)):
-            params = loops.WORKLOADS[workload].params
-            lane = loops.Lane(0, workload, params)
+        cells = [(workload, {}) for workload in ("noop", "cpu", "sleep", "serial")]
+        cells += [("micro", {"kind": kind}) for kind in micro.KINDS]
+        for (workload, params), timed in itertools.product(cells, (False, True)):
+            lane = loops.Lane(0, workload, dict(loops.WORKLOADS[workload].params, **params))
             lane.open()
             lane.arm(dict(plan, timed=timed), [(0, time.monotonic_ns())], 10 ** 6)
             gc.collect()
             before = [x["collections"] for x in gc.get_stats()]
             lane.run(0, 0, 0, time.monotonic_ns())
-            self.assertEqual([x["collections"] for x in gc.get_stats()], before)
+            self.assertEqual([x["collections"] for x in gc.get_stats()], before, (workload, params))
             lane.close()
 
 
@@ -483,15 +508,31 @@ class TestProtocol(Base):
         self.assertEqual(values["subinterpreters_api"], name)
         self.assertNotIn("gil_reenabled_by", values)
 
+    def test_hello_without_the_receipt_is_the_same_but_for_the_receipt(self):
+        worker = self.worker()
+        whole, short = worker.expect("hello", "hello v=1"), worker.expect("hello", "hello v=1 receipt=0")
+        self.assertLess(set(short), set(whole))
+        self.assertNotIn("configure", short)
+        same = set(short) - {"timer_cost_ps"}
+        self.assertEqual({k: short[k] for k in same}, {k: whole[k] for k in same})
+
+    def test_hello_imports_nothing_that_some_cells_do_without(self):
+        """Every trial is a fresh process, so each import is paid hundreds of times a run."""
+        code = "import sys; sys.path.insert(0, %r); import session; session.identity(False); " % HERE
+        code += "print(*sorted(sys.modules))"
+        done = subprocess.run([sys.executable, "-B", "-S", "-c", code], stdout=subprocess.PIPE, check=True)
+        heavy = "asyncio ctypes multiprocessing sysconfig subprocess re contextlib pickle micro meeting tasks"
+        self.assertEqual(set(heavy.split()) & set(done.stdout.decode().split()), set())
+
     def test_what_is_not_there_is_not_offered(self):
         def missing(name):
             raise ImportError("no " + name)
 
         real, carriers.importlib = carriers.importlib, types.SimpleNamespace(import_module=missing)
         self.addCleanup(setattr, carriers, "importlib", real)
-        values = program.identity()
+        values = program.identity(True)
         self.assertNotIn("subinterpreters", values["mechanisms"] + values["except"])
-        self.assertIn("no _xxsubinterpreters", values["subinterpreters_absent"])
+        self.assertIn("no _xxsubinterpreters", values["absent.subinterpreters"])
         self.assertNotIn("subinterpreters_api", values)
 
     @unittest.skipUnless(sysconfig.get_config_var("Py_GIL_DISABLED"), "this build always has a GIL")
@@ -530,6 +571,8 @@ class TestProtocol(Base):
             ("prepare require=telepathy " + ready, "unsupported", "prepare"),
             ("prepare id=1 workload=chess mechanism=threads workers=1", "unsupported", "prepare"),
             ("prepare id=1 workload=cpu mechanism=magic workers=1", "unsupported", "prepare"),
+            ("prepare id=1 workload=micro mechanism=threads workers=1", "unsupported", "prepare"),
+            ("prepare id=1 workload=micro kind=hope mechanism=threads workers=1", "unsupported", "prepare"),
             ("prepare id=1 workload=serial mechanism=asyncio workers=1", "unsupported", "prepare"),
             ("prepare id=1 workload=serial mechanism=threads workers=1 permille=1001", "unsupported", "prepare"),
             ("prepare id=1 workload=cpu mechanism=threads workers=0", "unsupported", "prepare"),
