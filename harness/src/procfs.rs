@@ -94,6 +94,28 @@ impl ProcSample {
     }
 }
 
+/// Memory of one process, bytes; each absent where the kernel does not give it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The most that was resident at a time so far, pages shared with others included.
+    pub peak_rss: Option<u64>,
+    /// Resident now, each page divided by the number of processes that have it.
+    pub pss: Option<u64>,
+}
+
+impl Memory {
+    /// Reads the process `pid`; `None` once it has ended, reaped or not.
+    pub fn take(roots: &Roots, pid: u32) -> Option<Self> {
+        let dir = roots.proc.join(pid.to_string());
+        let status = std::fs::read_to_string(dir.join("status")).ok()?;
+        if status.lines().any(|l| l.starts_with("State:") && l.contains(['Z', 'X'])) {
+            return None;
+        }
+        let rollup = std::fs::read_to_string(dir.join("smaps_rollup")).unwrap_or_default();
+        Some(Self { peak_rss: kilobytes(&status, "VmHWM:"), pss: kilobytes(&rollup, "Pss:") })
+    }
+}
+
 /// Thread ids of a process, ascending; empty once it has ended.
 pub fn tasks(roots: &Roots, pid: u32) -> Vec<u32> {
     let mut tids = numeric_entries(&roots.proc.join(pid.to_string()).join("task"));
@@ -200,6 +222,12 @@ fn status_number(status: &str, key: &str) -> Option<u64> {
     status.lines().find_map(|l| l.strip_prefix(key))?.trim().parse().ok()
 }
 
+/// `VmHWM:   9104 kB`.
+fn kilobytes(text: &str, key: &str) -> Option<u64> {
+    let value = text.lines().find_map(|l| l.strip_prefix(key))?.trim();
+    value.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use std::process::{Command, Stdio};
@@ -262,6 +290,29 @@ pub(crate) mod tests {
         assert_eq!(ProcSample::take(&f.roots(), 7), ProcSample::default());
         assert_eq!(ProcSample::take(&f.roots(), 8), ProcSample::default());
         assert!(tasks(&f.roots(), 8).is_empty());
+    }
+
+    #[test]
+    fn memory_is_read_where_it_is_told_and_the_dead_have_none() {
+        let f = Fixture::new().with(&[
+            (
+                "proc/7/status",
+                "Name:\tx\nState:\tS (sleeping)\nVmHWM:\t    9104 kB\nVmRSS:\t 8000 kB\n",
+            ),
+            (
+                "proc/7/smaps_rollup",
+                "1-2 ---p 0 00:00 0 [rollup]\nRss: 8000 kB\nPss:  6006 kB\nPss_Anon: 1 kB\n",
+            ),
+            ("proc/8/status", "State:\tR (running)\nVmHWM:\t 4 kB\n"),
+            ("proc/9/status", "State:\tZ (zombie)\n"),
+        ]);
+        let read = |pid| Memory::take(&f.roots(), pid);
+        let kb = |n: u64| Some(n * 1024);
+        assert_eq!(read(7), Some(Memory { peak_rss: kb(9104), pss: kb(6006) }));
+        assert_eq!(read(8), Some(Memory { peak_rss: kb(4), pss: None }));
+        assert_eq!((read(9), read(10)), (None, None));
+        let own = Memory::take(&Roots::default(), std::process::id()).expect("we live");
+        assert!(own.peak_rss.is_some_and(|b| b > 100_000), "{own:?}");
     }
 
     #[test]

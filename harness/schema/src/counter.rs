@@ -25,7 +25,8 @@ pub struct CounterValue {
     pub running_ns: Option<u64>,
 }
 
-/// One metric of a counters pass: from the start to the stop of all workers (ramp and tail included).
+/// One metric: of the carriers in a counters pass, from the start to the stop of all workers (ramp and tail
+/// included); or of the worker's processes in any pass, once all workers are parked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
     /// Metric id of the harness's table (`context_switches`, `instructions` …).

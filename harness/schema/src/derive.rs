@@ -214,6 +214,12 @@ impl Trial {
         self.gates.speed.iter().filter_map(one).max_by(f64::total_cmp)
     }
 
+    /// A figure of /proc by its id, such as `peak_rss`; `None` where it is absent.
+    pub fn from_proc(&self, id: &str) -> Option<u64> {
+        let counter = self.counters.iter().find(|c| c.id == id && c.source == "proc")?;
+        Some(counter.value.as_ref()?.count)
+    }
+
     fn worker_ids(&self) -> impl Iterator<Item = u32> + '_ {
         0..self.workers
     }

@@ -346,7 +346,7 @@ pub struct Trial {
     /// Which set of counters was open (counters pass).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub counter_set: u32,
-    /// Counters summed over the carriers (counters pass).
+    /// Counters summed over the carriers (counters pass), and the memory of the worker's processes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counters: Vec<Counter>,
     /// Histograms, one per worker and window, or merged within the trial.

@@ -431,7 +431,7 @@ fn metrics_are_those_of_the_one_table() {
     let (_, table) = text.split_once("METRICS:&[Metric]=&[").unwrap();
     let table = table.split("];").next().unwrap();
     let mut written = BTreeSet::new();
-    for before in ["software(\"", "proc_only(\""] {
+    for before in ["software(\"", "proc_only(\"", "process(\""] {
         written.extend(after(table, before, '"'));
     }
     for call in ["hardware(", "cache("] {

@@ -3,6 +3,8 @@
 use amdahl_schema::ProcDelta;
 use perf_event::events::{Cache, CacheOp, CacheResult, Event, Hardware, Software, WhichCache};
 
+use crate::procfs::Memory;
+
 /// Which way is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,6 +54,8 @@ pub struct Metric {
     pub kernel: KernelPart,
     /// /proc's figure for one carrier.
     pub proc: Option<fn(&ProcDelta) -> Option<u64>>,
+    /// /proc's figure for one process.
+    pub process: Option<fn(&Memory) -> Option<u64>>,
 }
 
 /// All of them; sets in order, set 0 is software and needs no PMU.
@@ -104,6 +108,8 @@ pub static METRICS: &[Metric] = &[
     proc_only("voluntary_switches", "voluntary switches", "switches", |d| d.vcsw),
     proc_only("involuntary_switches", "involuntary switches", "switches", |d| d.ivcsw),
     proc_only("run_delay", "run delay", "ns", |d| d.delay_ns),
+    process("peak_rss", "peak resident memory", |m| m.peak_rss),
+    process("pss", "proportional resident memory", |m| m.pss),
     hardware(1, "cycles", "cycles", "cycles", Hardware::CPU_CYCLES),
     hardware(1, "instructions", "instructions", "instructions", Hardware::INSTRUCTIONS),
     hardware(1, "branches", "branches", "branches", Hardware::BRANCH_INSTRUCTIONS),
@@ -166,6 +172,7 @@ const fn software(
         code: Some(Event::Software(code)),
         kernel,
         proc: None,
+        process: None,
     }
 }
 
@@ -184,6 +191,25 @@ const fn proc_only(
         code: None,
         kernel: KernelPart::Ignored,
         proc: Some(proc),
+        process: None,
+    }
+}
+
+const fn process(
+    id: &'static str,
+    label: &'static str,
+    process: fn(&Memory) -> Option<u64>,
+) -> Metric {
+    Metric {
+        id,
+        label,
+        unit: "bytes",
+        better: Better::Lower,
+        set: None,
+        code: None,
+        kernel: KernelPart::Ignored,
+        proc: None,
+        process: Some(process),
     }
 }
 
@@ -224,6 +250,7 @@ const fn perf(
         code: Some(code),
         kernel: KernelPart::Some,
         proc: None,
+        process: None,
     }
 }
 
@@ -238,7 +265,7 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), METRICS.len());
         for m in METRICS {
-            assert!(m.code.is_some() || m.proc.is_some(), "{}", m.id);
+            assert!(m.code.is_some() || m.proc.is_some() || m.process.is_some(), "{}", m.id);
             assert_eq!(m.code.is_some(), m.set.is_some(), "{}", m.id);
             assert!(m.set.is_none_or(|s| s < RAW_SET), "{}", m.id);
         }

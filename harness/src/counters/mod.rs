@@ -13,7 +13,9 @@ mod prove;
 mod reason;
 mod set;
 
-use amdahl_schema::{Counter, CounterValue, ProcDelta};
+use amdahl_schema::{Absence, Counter, CounterValue, ProcDelta};
+
+use crate::procfs::Memory;
 
 pub use calls::{Calls, Code, Kernel, Request};
 pub use event::{EventSyntax, RawEvent};
@@ -50,19 +52,33 @@ pub fn plan_sets(calls: &dyn Calls, context: &Context, raw: &[RawEvent]) -> Vec<
 
 /// The figures of /proc beside those of perf, summed over the carriers; absent if one carrier's is.
 pub fn proc_counters(carriers: &[ProcDelta], set: u32) -> Vec<Counter> {
+    summed(carriers, set, |m| m.proc, reason::no_proc_figure)
+}
+
+/// The memory of a worker's processes, summed over them; absent if one of them does not say.
+pub fn memory_counters(processes: &[Memory]) -> Vec<Counter> {
+    summed(processes, 0, |m| m.process, reason::no_memory_figure)
+}
+
+fn summed<T>(
+    parts: &[T],
+    set: u32,
+    field: fn(&Metric) -> Option<fn(&T) -> Option<u64>>,
+    why_not: fn() -> Absence,
+) -> Vec<Counter> {
     METRICS
         .iter()
-        .filter_map(|m| Some((m, m.proc?)))
+        .filter_map(|m| Some((m, field(m)?)))
         .map(|(m, field)| {
-            let sum: Option<u64> = carriers.iter().map(field).sum();
-            let value = sum.filter(|_| !carriers.is_empty());
+            let sum: Option<u64> = parts.iter().map(field).sum();
+            let value = sum.filter(|_| !parts.is_empty());
             let count = |count| CounterValue { count, enabled_ns: None, running_ns: None };
             Counter {
                 id: m.id.to_owned(),
                 source: "proc".to_owned(),
                 set,
                 value: value.map(count),
-                absent: value.is_none().then(reason::no_proc_figure),
+                absent: value.is_none().then(why_not),
             }
         })
         .collect()
@@ -103,6 +119,17 @@ mod tests {
         let absent: Vec<_> = sets[0].absent.iter().filter_map(|c| c.absent.as_ref()).collect();
         assert_eq!(absent.len(), 1);
         assert!(absent[0].reason.contains("this CPU has no such event"), "{}", absent[0].reason);
+    }
+
+    #[test]
+    fn memory_sums_over_processes_and_is_absent_if_one_is() {
+        let one = Memory { peak_rss: Some(5000), pss: Some(3000) };
+        let rows = memory_counters(&[one, Memory { pss: None, ..one }]);
+        let ids: Vec<_> = rows.iter().map(|c| c.id.as_str()).collect();
+        assert_eq!(ids, ["peak_rss", "pss"]);
+        assert_eq!(rows[0].value.as_ref().map(|v| v.count), Some(10_000));
+        assert!(rows[1].value.is_none() && rows[1].absent.is_some());
+        assert!(memory_counters(&[]).iter().all(|c| c.absent.is_some()));
     }
 
     #[test]

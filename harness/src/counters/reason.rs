@@ -138,6 +138,16 @@ pub(super) fn no_proc_figure() -> Absence {
     }
 }
 
+/// /proc does not say how much memory a process has.
+pub(super) fn no_memory_figure() -> Absence {
+    Absence {
+        reason: "/proc does not give it for every process of the worker (`VmHWM` of status, `Pss` of smaps_rollup: \
+                 another user's, or a kernel before 4.14 or without CONFIG_PROC_PAGE_MONITOR)"
+            .to_owned(),
+        remedy: None,
+    }
+}
+
 fn name(error: &io::Error) -> String {
     let known = [
         (libc::ENOENT, "ENOENT"),

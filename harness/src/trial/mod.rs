@@ -16,7 +16,7 @@ use amdahl_schema::{
 
 pub use outside::{CounterSession, Machine, Outside};
 
-use crate::counters::proc_counters;
+use crate::counters::{memory_counters, proc_counters};
 use crate::plan::window_needed_ns;
 use crate::procfs::ProcSample;
 use crate::worker::discover::Found;
@@ -179,6 +179,9 @@ impl Stage<'_> {
             trial.counters.extend(proc_counters(&procs, trial.counter_set));
         }
         let until = stopped.map(|()| self.outside.now_ns())?;
+        // All are parked and nothing was collected yet, so what it takes to hand over the figures does not count.
+        let guards: Vec<u32> = cast.links.iter().filter_map(|l| l.root_pid()).collect();
+        trial.counters.extend(memory_counters(&self.outside.memory(&guards)));
         self.collect(cast, trial)?;
         prove::prove(trial, until)
     }

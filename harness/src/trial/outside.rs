@@ -5,7 +5,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::counters::{Context, CounterSet, EventSet, Kernel};
 use crate::gates::{GateProbe, Reading};
-use crate::procfs::{ProcSample, Roots};
+use crate::procfs::{Memory, ProcSample, Roots, tree};
 use crate::speed::{Settled, SpeedProbe};
 
 /// Counters open on some carriers.
@@ -32,6 +32,8 @@ pub trait Outside {
     fn gate(&self, roots: &[u32]) -> Reading;
     /// What happened since.
     fn gates_since(&self, before: &Reading, roots: &[u32], cpus: &[u32]) -> Gates;
+    /// Memory of everything below these guards.
+    fn memory(&self, guards: &[u32]) -> Vec<Memory>;
     /// Waits until these CPUs run as fast as they usually do, within limits.
     fn settle(&self, cpus: &[u32]) -> Settled;
     /// How fast they run now, after the trial.
@@ -104,6 +106,11 @@ impl Outside for Machine {
 
     fn gates_since(&self, before: &Reading, roots: &[u32], cpus: &[u32]) -> Gates {
         self.probe.since(before, roots, cpus)
+    }
+
+    fn memory(&self, guards: &[u32]) -> Vec<Memory> {
+        let workers = tree(&self.roots, guards).into_iter().filter(|pid| !guards.contains(pid));
+        workers.filter_map(|pid| Memory::take(&self.roots, pid)).collect()
     }
 
     fn settle(&self, cpus: &[u32]) -> Settled {

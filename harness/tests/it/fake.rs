@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use amdahl::gates::Reading;
-use amdahl::procfs::ProcSample;
+use amdahl::procfs::{Memory, ProcSample};
 use amdahl::speed::Settled;
 use amdahl::trial::{CounterSession, Outside};
 use amdahl::worker::golden::{Golden, M};
@@ -75,6 +75,10 @@ impl Outside for Quiet {
             ..Gates::default()
         }
     }
+    fn memory(&self, _: &[u32]) -> Vec<Memory> {
+        Vec::new()
+    }
+
     fn settle(&self, _cpus: &[u32]) -> Settled {
         Settled::default()
     }
