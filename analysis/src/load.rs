@@ -193,6 +193,8 @@ fn trials_frame(trials: &[(usize, Trial)]) -> PolarsResult<DataFrame> {
         "cpu_slowdown" => real(&Trial::cpu_slowdown),
         "speed_cpus" => whole(&|t| t.gates.speed.len() as u32),
         "settle_ns" => maybe(&|t| t.gates.settle_ns),
+        "peak_rss" => maybe(&|t| t.from_proc("peak_rss")),
+        "pss" => maybe(&|t| t.from_proc("pss")),
         "drift" => real(&Trial::drift),
         "contest" => text(&|t| contest_id(&t.contest())),
         "capacity_ticks" => real(&|t| Some(t.gates.capacity_ticks())),

@@ -3,10 +3,12 @@
 //! Orders models the same way in every table and figure, whatever order the run measured them in.
 //! Never decides anything about a model: what it is capable of is measured.
 
+mod alike;
 mod workload;
 
 use std::cmp::{Ordering, Reverse};
 
+pub use alike::{LikePair, Likeness, like_pairs};
 pub use workload::{KeyPart, workload_id, workload_key};
 
 /// A model id and its parts.

@@ -10,6 +10,7 @@ mod coverage;
 mod figures;
 mod latency;
 mod memory;
+mod price;
 mod rows;
 mod serial;
 mod timeline;
@@ -17,7 +18,7 @@ mod timeline;
 use std::collections::{BTreeSet, HashSet};
 
 use amdahl_schema::{Arm, Pass, PlannedTrial, RunHeader};
-use amdahl_stats::{Interval, Judgement, Machine, Missing, judge};
+use amdahl_stats::{Interval, Judgement, Machine, Missing, Observation, judge};
 
 use crate::load::RunFrames;
 use crate::model::{ModelName, in_order, workload_id, workload_key};
@@ -36,7 +37,8 @@ pub fn summarise(
 ) -> FrameResult<Summary> {
     let run = facts(frames, models, workloads);
     let recorded = rows::recorded(&frames.trials)?;
-    let judgement = judged(frames, &run, &recorded)?;
+    let measured = rows::observations(&frames.trials)?;
+    let judgement = judged(frames, &run, &recorded, &measured);
     let model_order = all_models(frames, &judgement)?;
     let groups = rows::outcome_groups(&frames.trials)?;
     let coverage = coverage::coverage(&frames.header.plan, &groups, &recorded);
@@ -56,6 +58,7 @@ pub fn summarise(
         scaling: serial::scaling(&judgement, &frames.params, cpus, serial.is_some()),
         serial,
         memory: memory::rows(&judgement, &frames.params, &trials),
+        price: price::figure(frames, &measured, &trials),
         start_up: cost::start_up(&trials),
         timers: cost::timers(&trials),
         cpu_speeds: cost::cpu_speeds(&trials),
@@ -86,18 +89,22 @@ fn estimate(values: &[f64], interval: Option<Interval>) -> Option<Estimate> {
 }
 
 /// What the throughput pass says, decided by the same crate that the measuring program asks.
-fn judged(frames: &RunFrames, run: &RunFacts, recorded: &HashSet<u64>) -> FrameResult<Judgement> {
+fn judged(
+    frames: &RunFrames,
+    run: &RunFacts,
+    recorded: &HashSet<u64>,
+    (observations, missing): &(Vec<Observation>, Vec<Missing>),
+) -> Judgement {
     let machine = Machine { cpus_available: run.host.cpus_available, note: run.cpus_note.clone() };
-    let (observations, mut missing) = rows::observations(&frames.trials)?;
-    missing.extend(never_recorded(frames, recorded));
-    let mut judgement = judge(&observations, &missing, &machine);
+    let missing = [missing.as_slice(), &never_recorded(frames, recorded)].concat();
+    let mut judgement = judge(observations, &missing, &machine);
     judgement
         .parallelism
         .sort_by_cached_key(|r| (workload_key(&r.workload), ModelName::parse(&r.model), r.workers));
     judgement
         .io_overlap
         .sort_by_cached_key(|r| (workload_key(&r.workload), ModelName::parse(&r.model), r.workers));
-    Ok(judgement)
+    judgement
 }
 
 /// Planned throughput trials that left no record at all: the run was interrupted.

@@ -5,6 +5,7 @@
 
 mod experiments;
 mod figures;
+mod price;
 mod tables;
 
 use amdahl_schema::{Absence, Host, MachineState, Plan, Runtime};
@@ -13,6 +14,7 @@ use amdahl_stats::{IoVerdict, Judgement, Verdict};
 use crate::model::workload_id;
 pub use experiments::*;
 pub use figures::*;
+pub use price::*;
 pub use tables::*;
 
 /// A number with its 95 % interval over trials, or without one because there was a single trial.
@@ -61,6 +63,8 @@ pub struct Summary {
     pub scaling: Option<ScalingFigure>,
     /// Memory-bound work.
     pub memory: Vec<MemoryRow>,
+    /// Like builds without and with a global lock.
+    pub price: Option<PriceFigure>,
     /// Spawn to ready, by model.
     pub start_up: Vec<StartRow>,
     /// Cost of timing an operation, by runtime.

@@ -43,6 +43,11 @@ impl Model {
         Self { id: id.to_owned(), behaviour: Behaviour::Parallel, gil: None }
     }
 
+    /// A model whose global lock is off.
+    pub fn unlocked(id: &str) -> Self {
+        Self { gil: Some(false), ..Self::parallel(id) }
+    }
+
     /// A model under a global lock.
     pub fn one_at_a_time(id: &str) -> Self {
         Self { id: id.to_owned(), behaviour: Behaviour::OneAtATime, gil: Some(true) }
@@ -64,7 +69,7 @@ pub struct Spec {
     pub blocks: u32,
     /// Models.
     pub models: Vec<Model>,
-    /// Workloads out of `cpu`, `sleep`, `pipe`, `noop`, `serial`, `mem`, each with its parameters behind it
+    /// Workloads out of `cpu`, `sleep`, `pipe`, `noop`, `serial`, `mem`, `micro`, each with its parameters behind it
     /// (`serial permille=250`).
     pub workloads: Vec<String>,
     /// Whether a block has latency and counters trials too.

@@ -12,6 +12,7 @@ pub mod clip;
 pub mod efficiency;
 pub mod glance;
 pub mod panel;
+pub mod price;
 pub mod serial;
 pub mod speedup;
 pub mod style;

@@ -2,8 +2,8 @@
 
 use crate::render::format::{day, time_ns};
 use crate::summary::{
-    BudgetFigure, E_HALF_MAX, Expected, Finding, GlanceFigure, LatencyFigure, RunFacts,
-    ScalingFigure, SerialFigure, SerialRow, SpeedupFigure, SpeedupSeries, TimelineFigure,
+    BudgetFigure, E_HALF_MAX, Expected, Finding, GlanceFigure, LatencyFigure, PriceFigure,
+    RunFacts, ScalingFigure, SerialFigure, SerialRow, SpeedupFigure, SpeedupSeries, TimelineFigure,
 };
 
 /// Machine and date, the end of every caption.
@@ -120,6 +120,19 @@ pub(super) fn serial(f: &SerialFigure, facts: &str) -> String {
          line: what is expected, e = p where threads run in parallel otherwise, e = 1 where they run one at a \
          time. {facts}",
         list(f.rows.iter().map(|r| r.workers)),
+        range_text(&blocks, "block")
+    )
+}
+
+pub(super) fn price(f: &PriceFigure, facts: &str) -> String {
+    let rows = || f.pairs.iter().flat_map(|p| p.told());
+    let blocks: Vec<u32> = rows().map(|r| r.blocks.len() as u32).collect();
+    format!(
+        "What one thread pays for having no global lock: time a step of each kernel of `micro` without the lock over that \
+         of a like build with it, one worker. Marker: geometric mean over blocks of the ratio of partners, which were \
+         measured side by side; bar: its 95 % interval (Student's t on logarithms, {}); small dots: every used \
+         block. *All kinds* is the geometric mean over the kernels in each block that has them all, so its interval speaks of \
+         these kernels and of no others. {facts}",
         range_text(&blocks, "block")
     )
 }

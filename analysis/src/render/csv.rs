@@ -1,6 +1,7 @@
 //! The points behind each figure, as CSV with a header line; units in the column names.
 
 mod experiments;
+mod price;
 
 use amdahl_stats::{io_verdict_name, verdict_name};
 
@@ -10,7 +11,8 @@ use crate::summary::{
     budget_parts,
 };
 
-pub(super) use experiments::{memory, scaling, serial, start_up, timers};
+pub(super) use experiments::{memory, resident, scaling, serial, start_up, timers};
+pub(super) use price::{micro, price};
 
 type Named = Vec<(String, String)>;
 

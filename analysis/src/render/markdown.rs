@@ -6,7 +6,9 @@ use minijinja::{Environment, context};
 use serde::Serialize;
 
 use crate::render::tables::{self, Table};
-use crate::render::{DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, caption, format};
+use crate::render::{
+    DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, caption, format, has_memory,
+};
 use crate::summary::{BEYOND_MIN, CpuSpeeds, RunFacts, Summary};
 
 const TEMPLATE: &str = include_str!("report.md.j2");
@@ -47,6 +49,11 @@ pub(super) struct Chapter {
     scaling: Vec<FigureView>,
     serial_table: Table,
     serial_words: String,
+    price: Vec<FigureView>,
+    price_table: Table,
+    price_words: Vec<String>,
+    micro: bool,
+    resident: bool,
     scaling_table: Table,
     memory: Table,
     start_up: Table,
@@ -93,6 +100,7 @@ pub(super) fn chapter(
         budget: of(Section::Budget),
         serial: of(Section::Serial),
         scaling: of(Section::Scaling),
+        price: of(Section::Price),
         name: s.run.name.clone(),
         headline: s.headline.clone(),
         notices: notices(s),
@@ -118,6 +126,10 @@ pub(super) fn chapter(
         facts: caption::facts(&s.run),
         serial_table: tables::serial(s),
         serial_words: s.serial.as_ref().map_or_else(String::new, caption::serial_words),
+        price_table: tables::price(s),
+        price_words: tables::price_words(s),
+        micro: s.price.is_some(),
+        resident: has_memory(s),
         scaling_table: tables::scaling(s),
         memory: tables::memory(s),
         start_up: tables::start_up(s),

@@ -65,6 +65,7 @@ pub(crate) enum Section {
     Budget,
     Serial,
     Scaling,
+    Price,
 }
 
 /// Renders a report over one run or several; each run is judged and shown by itself.
@@ -88,7 +89,9 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
         let tables = [
             ("counters", summary.counters.rows.is_empty(), csv::counters as fn(&Summary) -> String),
             ("memory", summary.memory.is_empty(), csv::memory),
+            ("micro", summary.price.is_none(), csv::micro),
             ("start-up", summary.start_up.is_empty(), csv::start_up),
+            ("resident", !has_memory(summary), csv::resident),
             ("timing", summary.timers.is_empty(), csv::timers),
         ];
         for (name, _, of) in tables.iter().filter(|(_, empty, _)| !empty) {
@@ -99,6 +102,11 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
     files.insert(REPORT_FILE.to_owned(), markdown::report(&views)?);
     files.insert(VERDICTS_FILE.to_owned(), verdicts::json(chapters)?);
     Ok(Rendered { files, first_figure })
+}
+
+fn has_memory(s: &Summary) -> bool {
+    let mut setups = s.start_up.iter().flat_map(|r| &r.setups);
+    setups.any(|x| x.peak_rss.is_some() || x.pss.is_some())
 }
 
 fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
@@ -155,6 +163,14 @@ fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
     if let Some(f) = &s.scaling {
         let figure = plot::efficiency::draw(f, facts);
         add(Section::Scaling, figure, caption::scaling(f, facts), csv::scaling(f));
+    }
+    for f in s.price.iter().filter(|f| f.pairs.iter().any(|p| p.told().count() > 0)) {
+        list.push(Illustration {
+            section: Section::Price,
+            figure: plot::price::draw(f, &facts),
+            caption: caption::price(f, &facts),
+            data: csv::price(f),
+        });
     }
     for i in &mut list {
         i.figure.name = format!("{prefix}{}", i.figure.name);

@@ -1,7 +1,8 @@
 //! Tables as rows of text: what the template and the terminal lay out.
 //!
 //! Here the decisions; in `tables/answer.rs` the answer, in `tables/evidence.rs` what is behind the figures, in
-//! `tables/experiments.rs` what is shown besides the answer, in `tables/run.rs` what a run and its machine were.
+//! `tables/experiments.rs` what is shown besides the answer, in `tables/price.rs` like builds, in `tables/run.rs` what
+//! a run and its machine were.
 
 use amdahl_stats::{ParallelismRow, io_verdict_name, verdict_name};
 use serde::Serialize;
@@ -12,11 +13,13 @@ use crate::summary::{Estimate, Summary};
 mod answer;
 mod evidence;
 mod experiments;
+mod price;
 mod run;
 
 pub(crate) use answer::{answer, left_out};
 pub(crate) use evidence::{absences, budget, counters, percentiles};
 pub(crate) use experiments::{memory, scaling, serial, start_up, timers};
+pub(crate) use price::{price, price_words};
 pub(crate) use run::{failures, flags, not_run, runtimes, state};
 
 /// A table with its columns' alignment (`---` or `---:`).

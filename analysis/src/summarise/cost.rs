@@ -33,19 +33,30 @@ pub(super) fn start_up(trials: &[TrialRow]) -> Vec<StartRow> {
 
 /// Shown is the workload of the answer or, without it, the first: at N = 1 and the largest N.
 fn setups(trials: &[&TrialRow]) -> Vec<Setup> {
-    let mut cells: BTreeMap<(Vec<_>, u32), (String, Vec<u64>)> = BTreeMap::new();
-    for t in trials {
-        let Some(ns) = t.setup_ns else { continue };
+    let mut cells: BTreeMap<(Vec<_>, u32), (String, Vec<&TrialRow>)> = BTreeMap::new();
+    for t in trials.iter().filter(|t| t.setup_ns.is_some()) {
         let cell = cells.entry((workload_key(&t.workload), t.workers));
-        cell.or_insert_with(|| (t.workload.clone(), Vec::new())).1.push(ns);
+        cell.or_insert_with(|| (t.workload.clone(), Vec::new())).1.push(t);
     }
     let names = || cells.values().map(|(name, _)| name);
     let shown = names().find(|w| workload_id(w) == DECIDING).or_else(|| names().next()).cloned();
     let counts = cells.iter().filter(|(_, (w, _))| Some(w) == shown.as_ref()).map(|((_, n), _)| *n);
     let ends: BTreeSet<u32> = counts.clone().min().into_iter().chain(counts.max()).collect();
-    let setup = |((_, workers), (workload, values)): ((_, u32), (String, Vec<u64>))| {
+    let setup = |((_, workers), (workload, trials)): ((_, u32), (String, Vec<&TrialRow>))| {
         let shown = shown.as_ref() == Some(&workload) && ends.contains(&workers);
-        Some(Setup { shown, workload, workers, all: spread(values.into_iter())? })
+        // Of the throughput pass alone: another records more, in memory of its own.
+        let of = |f: fn(&TrialRow) -> Option<u64>| {
+            spread(trials.iter().filter(|t| t.throughput).filter_map(|t| f(t)))
+        };
+        let all = spread(trials.iter().filter_map(|t| t.setup_ns))?;
+        Some(Setup {
+            shown,
+            workload,
+            workers,
+            all,
+            peak_rss: of(|t| t.peak_rss),
+            pss: of(|t| t.pss),
+        })
     };
     cells.clone().into_iter().filter_map(setup).collect()
 }

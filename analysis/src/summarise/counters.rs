@@ -10,6 +10,8 @@ use crate::summarise::rows::CounterObservation;
 use crate::summarise::{in_every_figure, mean_estimate};
 use crate::summary::{CounterAbsence, CounterCell, CounterRow, CounterTable, Metric};
 
+/// Metrics that are a level, not a number of events: they stand beside the start-up.
+const LEVELS: [&str; 2] = ["peak_rss", "pss"];
 /// Metrics that count nanoseconds.
 const TIMES: [&str; 3] = ["task_clock", "cpu_clock", "run_delay"];
 
@@ -40,6 +42,9 @@ pub(super) fn table(observations: Vec<CounterObservation>, shown: &Cells) -> Cou
         if let Some((reason, remedy)) = &o.absent {
             let key = (o.source.clone(), reason.clone(), remedy.clone());
             absent.entry(key).or_default().insert(o.id.clone());
+            continue;
+        }
+        if LEVELS.contains(&o.id.as_str()) {
             continue;
         }
         let metric = metric(&o);

@@ -58,6 +58,8 @@ pub(crate) struct TrialRow {
     pub(crate) speed_cpus: u32,
     pub(crate) cpu_slowdown: Option<f64>,
     pub(crate) settle_ns: Option<u64>,
+    pub(crate) peak_rss: Option<u64>,
+    pub(crate) pss: Option<u64>,
 }
 
 /// The usable trials of the plan, in the order of the record.
@@ -87,6 +89,8 @@ pub(super) fn usable(trials: &DataFrame) -> FrameResult<Vec<TrialRow>> {
             speed_cpus: t.u32("speed_cpus", i)?,
             cpu_slowdown: t.maybe_f64("cpu_slowdown", i)?,
             settle_ns: t.maybe_u64("settle_ns", i)?,
+            peak_rss: t.maybe_u64("peak_rss", i)?,
+            pss: t.maybe_u64("pss", i)?,
         })
     };
     (0..rows.height()).map(row).collect()

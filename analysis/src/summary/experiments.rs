@@ -187,6 +187,10 @@ pub struct Setup {
     pub shown: bool,
     /// All N workers, ns.
     pub all: Spread,
+    /// Peak resident memory of all its processes, bytes, in the throughput pass.
+    pub peak_rss: Option<Spread>,
+    /// Proportional resident memory once all were parked again, bytes.
+    pub pss: Option<Spread>,
 }
 
 /// What timing an operation costs one runtime.

@@ -20,6 +20,9 @@ pub(super) const TIMER_NS: f64 = 41.0;
 /// Workers' worth of a stream that the memory of the machine serves.
 const STREAM_MAX: f64 = 1.3;
 
+/// What a kernel of `micro` costs more without a lock.
+pub(super) const PRICE: f64 = 1.25;
+
 /// What one worker does in a trial.
 pub(super) struct Pace {
     /// From the end of one operation to the end of the next.
@@ -47,6 +50,7 @@ pub(super) fn pace(
         "noop" => (NOOP_NS + timing, 1.0, vec![]),
         "serial" => serial(block, planned),
         "mem" => mem(block, n),
+        "micro" => micro(model, block),
         _ => {
             let op_ns = IO_OP_NS * wobble;
             let cpu_share = IO_CPU_NS / op_ns;
@@ -84,6 +88,18 @@ fn serial(block: &PlannedBlock, planned: &PlannedTrial) -> Work {
     let barrier = if meets { 0.01 / part } else { 0.0 };
     let steps = (100_000.0 * part) as u64;
     (10.0 * CPU_OP_NS * part, 1.0 - p + p * n + barrier, vec![("steps", steps)])
+}
+
+/// Without its lock a build needs `PRICE` times as long, and calls cost it more than the rest.
+fn micro(model: &Model, block: &PlannedBlock) -> Work {
+    let free = model.gil == Some(false);
+    let call = block.params.get("kind").is_some_and(|k| k == "call");
+    let price = match (free, call) {
+        (true, true) => PRICE * PRICE,
+        (true, false) => PRICE,
+        (false, _) => 1.0,
+    };
+    (0.5 * CPU_OP_NS * price, 1.0, vec![("steps", 1000)])
 }
 
 fn mem(block: &PlannedBlock, n: f64) -> Work {

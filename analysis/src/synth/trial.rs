@@ -38,6 +38,7 @@ pub(super) fn make(
     }
     trial.carriers = carriers(&trial, planned);
     match planned.pass {
+        Pass::Throughput if block.workload == "micro" => trial.counters = memory(model),
         Pass::Throughput => {}
         Pass::Latency => {
             trial.histograms = histograms(&trial, model, &pace, planned, noise);
@@ -230,6 +231,21 @@ fn spans(
         Span { w, t_ns }
     };
     (0..planned.workers).map(of).collect()
+}
+
+/// A build without its lock has a tenth more memory; how much is its own is not known.
+fn memory(model: &Model) -> Vec<Counter> {
+    let bytes = if model.gil == Some(false) { 22_000_000 } else { 20_000_000 };
+    let proc = |id: &str| Counter {
+        id: id.to_owned(),
+        source: "proc".to_owned(),
+        set: 0,
+        value: None,
+        absent: None,
+    };
+    let value = Some(CounterValue { count: bytes, enabled_ns: None, running_ns: None });
+    let absent = Some(Absence { reason: "EACCES".to_owned(), remedy: None });
+    vec![Counter { value, ..proc("peak_rss") }, Counter { absent, ..proc("pss") }]
 }
 
 fn counters(trial: &Trial) -> Vec<Counter> {

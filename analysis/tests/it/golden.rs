@@ -116,6 +116,35 @@ fn experiments() -> Made {
     (header, trials)
 }
 
+/// Like builds without and with a lock; a block of one of them was disturbed.
+fn price() -> Made {
+    let models = vec![
+        Model::unlocked("python3.13t/threads"),
+        Model::one_at_a_time("python3.13t+gil/threads"),
+        Model::one_at_a_time("python3.13/threads"),
+        Model::one_at_a_time("python3.8/threads"),
+    ];
+    let workloads = ["call", "dict"].map(|kind| format!("micro kind={kind}")).to_vec();
+    let (mut header, mut trials) = synth::run(&Spec {
+        models,
+        workloads,
+        workers: vec![1],
+        all_passes: false,
+        blocks: 4,
+        ..Spec::default()
+    });
+    let locked = header.runtimes.iter_mut().find(|r| r.id == "python3.13").unwrap();
+    locked.details.insert("optimise".to_owned(), "-O3".to_owned());
+    let disturbed = |t: &&mut Trial| {
+        t.block == 1 && t.model == "python3.13/threads" && t.params["kind"] == "dict"
+    };
+    let trial = trials.iter_mut().find(disturbed).unwrap();
+    for window in &mut trial.windows {
+        (window.cpu_ns, window.delay_ns) = (Some(30_000_000), Some(8_000_000));
+    }
+    (header, trials)
+}
+
 /// Its numbers go, its place in the plan stays.
 fn stripped(t: &mut Trial, outcome: Outcome) {
     t.outcome = outcome;
@@ -294,6 +323,33 @@ fn what_is_shown_besides_the_answer() {
     ];
     let places: Vec<_> = sections.map(|s| text.find(s).unwrap_or_else(|| panic!("no {s}"))).into();
     assert!(places.is_sorted(), "{places:?}");
+}
+
+/// Known truth: calls cost 1.25² times as much without the lock, the rest 1.25 times, memory 1.1 times.
+#[test]
+fn the_price_of_no_lock_is_told_pair_by_pair() {
+    reports_as_expected("price", price);
+    let text = fs::read_to_string(golden_dir("price").join("report.md")).unwrap();
+    let row = |start: &str| {
+        let found = text.lines().find(|l| l.starts_with(start));
+        found.unwrap_or_else(|| panic!("no row {start}")).to_owned()
+    };
+    let near = |line: &str, truth: f64| {
+        let cell = line.split('|').nth(5).unwrap().trim();
+        let value: f64 = cell.split(' ').next().unwrap().parse().unwrap();
+        assert!((value / truth - 1.0).abs() < 0.02, "{truth} expected: {line}");
+    };
+    for locked in ["python3.13t+gil/threads", "python3.13/threads"] {
+        let pair = format!("| `python3.13t/threads` / `{locked}` |");
+        near(&row(&format!("{pair} `call`")), 1.5625);
+        near(&row(&format!("{pair} `dict`")), 1.25);
+        near(&row(&format!("{pair} **all kinds**")), 1.25_f64.powf(1.5));
+        near(&row(&format!("{pair} **peak resident memory**")), 1.1);
+    }
+    let dict = row("| `python3.13t/threads` / `python3.13/threads` | `dict`");
+    assert!(dict.ends_with("| 3 (1) |"), "{dict}");
+    assert!(text.contains("they also differ in optimise nothing against -O3"));
+    assert!(!text.contains("`python3.8/threads` /") && !text.contains("/ `python3.8/threads`"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Blocks are chosen in `blocks`, CPU-bound rows made in `parallelism` and decided in `rule`, I/O-bound
 //! ones both in `io_overlap`. No figure is measured here, and no text is laid out for a screen or a page.
 
+mod across;
 mod blocks;
 mod io_overlap;
 mod parallelism;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use crate::budget::Budget;
 use crate::interval::Interval;
 use crate::observation::{Machine, Missing, Observation};
+pub use across::{Comparison, compare};
 use blocks::Series;
 
 /// A gain that counts: speed-up or throughput ratio above 1.15; at or below, N do no more than one.

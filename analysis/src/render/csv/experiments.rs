@@ -159,3 +159,28 @@ pub(in crate::render) fn timers(s: &Summary) -> String {
     }
     sheet.0
 }
+
+/// Memory of a model's processes, outside every window.
+pub(in crate::render) fn resident(s: &Summary) -> String {
+    let columns = [
+        "model",
+        "workload",
+        "workers",
+        "metric",
+        "median_bytes",
+        "min_bytes",
+        "max_bytes",
+        "trials",
+    ];
+    let mut sheet = Sheet::new(&columns);
+    for (r, x) in s.start_up.iter().flat_map(|r| r.setups.iter().map(move |x| (r, x))) {
+        for (metric, bytes) in [("peak_rss", &x.peak_rss), ("pss", &x.pss)] {
+            let Some(b) = bytes else { continue };
+            let whole = |v: f64| format!("{v:.0}");
+            let (median, lo, hi) = (whole(b.median), whole(b.lo), whole(b.hi));
+            let n = text(x.workers);
+            sheet.row([&r.model, &x.workload, &n, metric, &median, &lo, &hi, &text(b.n)]);
+        }
+    }
+    sheet.0
+}

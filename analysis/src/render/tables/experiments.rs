@@ -219,9 +219,9 @@ fn working_set(bytes: Option<u64>, llc: Option<u64>) -> String {
     }
 }
 
-/// Start-up, outside every window.
+/// Start-up, outside every window; and memory, where the run recorded it.
 pub(crate) fn start_up(s: &Summary) -> Table {
-    let mut table = Table::new(&[
+    let mut columns = vec![
         ("model", Left),
         ("spawn to hello", Right),
         ("workload", Left),
@@ -229,18 +229,23 @@ pub(crate) fn start_up(s: &Summary) -> Table {
         ("setup at the largest N", Right),
         ("per worker there", Right),
         ("trials (spawn; setup at 1; at N)", Right),
-    ]);
-    table.rows = s.start_up.iter().map(start_row).collect();
+    ];
+    let memory = s.start_up.iter().flat_map(|r| &r.setups).any(|x| x.peak_rss.is_some());
+    if memory {
+        columns.extend([("peak memory at N = 1", Right), ("at the largest N", Right)]);
+    }
+    let mut table = Table::new(&columns);
+    table.rows = s.start_up.iter().map(|r| start_row(r, memory)).collect();
     table
 }
 
-fn start_row(r: &StartRow) -> Vec<String> {
+fn start_row(r: &StartRow, memory: bool) -> Vec<String> {
     let blank = || UNKNOWN.to_owned();
     let shown: Vec<&Setup> = r.setups.iter().filter(|x| x.shown).collect();
     let one = shown.iter().find(|x| x.workers == 1);
     let many = shown.iter().find(|x| x.workers > 1);
     let n = |spread: Option<&Spread>| spread.map_or(0, |x| x.n).to_string();
-    vec![
+    let mut row = vec![
         format!("`{}`", r.model),
         r.spawn.map_or_else(blank, |x| time_spread(&x)),
         shown.first().map_or_else(blank, |x| format!("`{}`", x.workload)),
@@ -248,7 +253,15 @@ fn start_row(r: &StartRow) -> Vec<String> {
         many.map_or_else(blank, |x| format!("{} (N = {})", time_spread(&x.all), x.workers)),
         many.map_or_else(blank, |x| format::time_ns(x.all.median / f64::from(x.workers))),
         format!("{}; {}; {}", n(r.spawn.as_ref()), n(one.map(|x| &x.all)), n(many.map(|x| &x.all))),
-    ]
+    ];
+    if memory {
+        let peak = |x: Option<&&Setup>| {
+            let spread = x.and_then(|x| x.peak_rss.as_ref());
+            spread.map_or_else(blank, |b| format::bytes(b.median as u64))
+        };
+        row.extend([peak(one), peak(many)]);
+    }
+    row
 }
 
 /// `5.02 ms (4.98 ms to 5.60 ms)`: median and range.
