@@ -1,7 +1,7 @@
 //! What one thread pays for having no global lock: a line a kernel, a marker a pair of like builds.
 
 use crate::model::Likeness;
-use crate::plot::axis::{Axis, Spacing, ratio_ticks};
+use crate::plot::axis::{Axis, Spacing, linear_ticks};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
 use crate::plot::style::{draw_marker, look};
 use crate::plot::text::{LINE_PT, SIZE_PT, width_pt};
@@ -79,7 +79,7 @@ fn range<'a>(rows: impl Iterator<Item = &'a PriceRow>) -> (f64, f64) {
 }
 
 fn draw_axis(canvas: &mut Canvas, x: &Axis, bottom: f64) {
-    for tick in ratio_ticks(x.lo, x.hi) {
+    for tick in linear_ticks(x.hi, 8).into_iter().filter(|t| x.holds(t.value)) {
         let at = x.at(tick.value);
         canvas.line(&[(at, TOP - 4.0), (at, bottom)], Stroke::solid(FAINT, 0.5));
         canvas.text(&tick.label, (at, bottom + 8.0), Anchor::Middle, INK);
