@@ -192,9 +192,11 @@ fn spec(args: &RunArgs) -> Result<Spec, Unable> {
     };
     if !args.models.is_empty() {
         spec.models.clone_from(&args.models);
+        spec.places.models.clear();
     }
     if !args.workloads.is_empty() {
         spec.workloads.clone_from(&args.workloads);
+        spec.places.workloads.clear();
     }
     if !args.workers.is_empty() {
         spec.workers = Some(args.workers.clone());
@@ -223,7 +225,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Unable> {
         let of = spec.params.entry(workload.to_owned()).or_default();
         of.insert(key.to_owned(), value.split(',').map(str::to_owned).collect());
     }
-    spec.check().map_err(Unable)?;
+    spec.check().map_err(|e| Unable(e.what))?;
     Ok(spec)
 }
 

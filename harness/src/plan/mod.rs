@@ -1,6 +1,8 @@
 //! Arguments and TOML -> ordered blocks: pure, seeded, costed. Measures nothing, reads no machine.
 
+mod check;
 mod cost;
+mod locate;
 mod rng;
 mod spec;
 
@@ -8,9 +10,10 @@ use std::collections::BTreeMap;
 
 use amdahl_schema::{Arm, Pass, Placement, Plan, PlannedBlock, PlannedTrial};
 
+pub use check::Wrong;
 pub use cost::{block_cost, trial_cost, window_needed_ns};
 pub use rng::SplitMix;
-pub use spec::{Counts, Params, Spec, nearest, parse_budget};
+pub use spec::{Counts, Params, Places, Spec, nearest, parse_budget};
 
 use crate::Unable;
 use crate::worker::golden::MICRO_KINDS;
@@ -101,6 +104,11 @@ pub fn plan(spec: &Spec, site: &Site<'_>, seed: u64) -> Result<Plan, Unable> {
     })
 }
 
+/// What is wrong with a name, and where the plan file has it, if it has.
+fn named(places: &BTreeMap<String, String>, name: &str, what: &str) -> Unable {
+    Unable(places.get(name).map_or_else(|| what.to_owned(), |at| format!("{at}: {what}")))
+}
+
 /// Models x workloads that the patterns name; a pattern that names nothing is an error.
 fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, String)>, Unable> {
     let ids: Vec<&str> = site.models.iter().map(|m| m.id.as_str()).collect();
@@ -111,7 +119,8 @@ fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, Stri
         let absent: Vec<&str> = site.absent.iter().map(String::as_str).collect();
         if !absent.iter().any(|id| glob_match(pattern, id)) {
             let close = nearest(pattern, ids.iter().chain(&absent).copied());
-            return Err(Unable(format!("no model `{pattern}`{close}; `amdahl list` shows all")));
+            let what = format!("no model `{pattern}`{close}; `amdahl list` shows all");
+            return Err(named(&spec.places.models, pattern, &what));
         }
     }
     let mut offered: Vec<&str> =
@@ -121,13 +130,15 @@ fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, Stri
     for workload in spec.params.keys().filter(|w| !w.is_empty() && !offered.is_empty()) {
         if !offered.contains(&workload.as_str()) {
             let close = nearest(workload, offered.iter().copied());
-            return Err(Unable(format!("parameters of `{workload}`: no such workload{close}")));
+            let what = format!("parameters of `{workload}`: no such workload{close}");
+            return Err(named(&spec.places.params, workload, &what));
         }
     }
     for pattern in &spec.workloads {
         if !offered.is_empty() && !offered.iter().any(|w| glob_match(pattern, w)) {
             let close = nearest(pattern, offered.iter().copied());
-            return Err(Unable(format!("no workload `{pattern}`{close}; `amdahl list` shows all")));
+            let what = format!("no workload `{pattern}`{close}; `amdahl list` shows all");
+            return Err(named(&spec.places.workloads, pattern, &what));
         }
     }
     let named = |patterns: &[String], id: &str| {

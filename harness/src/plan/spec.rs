@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::check::Wrong;
+use super::locate::Source;
 use crate::Unable;
 
 /// Plan files that come with the program: profiles, and one for each experiment.
@@ -59,6 +61,17 @@ struct File {
 /// By workload (empty: every workload) and key, the values to measure.
 pub type Params = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
+/// Where a plan file names models and workloads, by name; empty for what the command line named.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Places {
+    /// Patterns of models.
+    pub models: BTreeMap<String, String>,
+    /// Patterns of workloads.
+    pub workloads: BTreeMap<String, String>,
+    /// Workloads with parameters.
+    pub params: BTreeMap<String, String>,
+}
+
 /// What to measure, with nothing left open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
@@ -94,6 +107,8 @@ pub struct Spec {
     pub counter_blocks: u32,
     /// Parameters by workload, each with the values it takes.
     pub params: Params,
+    /// Where the file has the names that only the machine can check.
+    pub places: Places,
 }
 
 impl Spec {
@@ -129,77 +144,46 @@ impl Spec {
     pub fn from_text(name: &str, text: &str, shown: &str) -> Result<Self, Unable> {
         let standard = parse(profile_text("standard").expect("standard exists"), "standard")?;
         let f = parse(text, shown)?;
-        let at = |what: String| Unable(format!("{shown}: {what}"));
+        let source = Source::new(text, shown);
+        let wrong = |key: &str, e: String| Wrong::value(&[key], format!("{key}: {e}")).at(&source);
         let budget = f.budget.or(standard.budget).expect("standard has a budget");
         let window = f.window.or(standard.window).expect("standard has a window");
         let blocks = f.blocks.or(standard.blocks).expect("in standard");
         let spec = Self {
             name: name.to_owned(),
-            budget: parse_budget(&budget).map_err(|e| at(format!("budget: {e}")))?,
+            budget: parse_budget(&budget).map_err(|e| wrong("budget", e))?,
             blocks,
             other_blocks: f.other_blocks.unwrap_or(blocks),
             io_blocks: f.io_blocks.unwrap_or(blocks),
             windows: f.windows.or(standard.windows).expect("in standard"),
-            window: parse_duration(&window).map_err(|e| at(format!("window: {e}")))?,
+            window: parse_duration(&window).map_err(|e| wrong("window", e))?,
             counts: f.counts.or(standard.counts).expect("in standard"),
             workers: f.workers,
             io_workers: f.io_workers.or(standard.io_workers).expect("in standard"),
+            places: Places {
+                models: places(f.models.iter().flatten(), |n| source.value(&["models", n])),
+                workloads: places(f.workloads.iter().flatten(), |n| {
+                    source.value(&["workloads", n])
+                }),
+                params: places(f.params.keys(), |n| source.key(&["params", n])),
+            },
             models: f.models.unwrap_or_default(),
             workloads: f.workloads.or(standard.workloads).expect("in standard"),
             placement: f.placement.unwrap_or_else(|| "cores".to_owned()),
             latency_blocks: f.latency_blocks.or(standard.latency_blocks).expect("in standard"),
             counter_blocks: f.counter_blocks.or(standard.counter_blocks).expect("in standard"),
-            params: f.params.into_iter().map(|(w, p)| (w, texts(p))).collect(),
+            params: all_texts(f.params).map_err(|e| e.at(&source))?,
         };
-        spec.check().map_err(at)?;
+        spec.check().map_err(|e| e.at(&source))?;
         Ok(spec)
     }
+}
 
-    /// What no machine can do.
-    pub fn check(&self) -> Result<(), String> {
-        let counts = self.workers.iter().flatten().chain(&self.io_workers);
-        if let Some(n) = counts.clone().find(|n| !(1..=4096).contains(*n)) {
-            return Err(format!("workers: {n} is outside 1 to 4096"));
-        }
-        if self.workers.as_ref().is_some_and(Vec::is_empty) || self.io_workers.is_empty() {
-            return Err("workers: at least one worker count expected".to_owned());
-        }
-        for (key, n, least) in [
-            ("blocks", self.blocks, 1),
-            ("other_blocks", self.other_blocks, 1),
-            ("io_blocks", self.io_blocks, 1),
-            ("latency_blocks", self.latency_blocks, 0),
-            ("counter_blocks", self.counter_blocks, 0),
-        ] {
-            if !(least..=10_000).contains(&n) {
-                return Err(format!("{key}: {n} is outside {least} to 10000"));
-            }
-        }
-        const RESERVED: [&str; 7] =
-            ["id", "ids", "workload", "mechanism", "workers", "seed", "require"];
-        let mut keys = self.params.values().flat_map(BTreeMap::keys);
-        if let Some(key) = keys.find(|k| RESERVED.contains(&k.as_str())) {
-            return Err(format!("parameter `{key}`: the protocol itself uses that key"));
-        }
-        let mut lists = self.params.values().flat_map(BTreeMap::iter);
-        if let Some((key, _)) = lists.find(|(_, values)| values.is_empty()) {
-            return Err(format!("parameter `{key}`: at least one value expected"));
-        }
-        if !(1..=1000).contains(&self.windows) {
-            return Err(format!("windows: {} is outside 1 to 1000", self.windows));
-        }
-        let ms = self.window.as_millis();
-        if !(20..=60_000).contains(&ms) {
-            return Err(format!("window: {ms} ms is outside 20 ms to 60 s"));
-        }
-        if !["cores", "spread", "smt", "none"].contains(&self.placement.as_str()) {
-            return Err(format!(
-                "placement: `{}`; there are cores, spread, smt, none",
-                self.placement
-            ));
-        }
-        Ok(())
-    }
+fn places<'a>(
+    names: impl Iterator<Item = &'a String>,
+    place: impl Fn(&str) -> String,
+) -> BTreeMap<String, String> {
+    names.map(|n| (n.clone(), place(n))).collect()
 }
 
 fn profile_text(name: &str) -> Option<&'static str> {
@@ -214,25 +198,49 @@ fn plan_text(name: &str) -> Option<&'static str> {
 
 fn parse(text: &str, shown: &str) -> Result<File, Unable> {
     toml::from_str(text).map_err(|e| {
-        let at = e.span().map_or(0, |s| s.start);
-        let before = &text[..at.min(text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-        Unable(format!("{shown}:{line}:{column}: {}", e.message()))
+        let place = Source::new(text, shown).at(e.span().map_or(0, |s| s.start));
+        let what = e.message();
+        // The message has the key that is not known in backquotes, and behind it those that are.
+        let mut names = what.split('`').skip(1).step_by(2);
+        let close = match names.next() {
+            Some(unknown) if what.starts_with("unknown") => nearest(unknown, names),
+            _ => String::new(),
+        };
+        Unable(format!("{place}: {what}{close}"))
     })
 }
 
-/// One value or a list of them.
-fn texts(params: BTreeMap<String, toml::Value>) -> BTreeMap<String, Vec<String>> {
+type Tables = BTreeMap<String, BTreeMap<String, toml::Value>>;
+
+fn all_texts(params: Tables) -> Result<Params, Wrong> {
+    let mut all = Params::new();
+    for (workload, params) in params {
+        let of = all.entry(workload.clone()).or_default();
+        for (key, value) in params {
+            let values = texts(value).ok_or_else(|| {
+                let what = format!(
+                    "parameter `{key}`: a number, a text or true/false expected, or a list of them"
+                );
+                Wrong::value(&["params", &workload, &key], what)
+            })?;
+            of.insert(key, values);
+        }
+    }
+    Ok(all)
+}
+
+/// One value or a list of them; nothing where it is neither.
+fn texts(value: toml::Value) -> Option<Vec<String>> {
+    use toml::Value::{Array, Boolean, Float, Integer, String};
     let text = |v: toml::Value| match v {
-        toml::Value::String(s) => s,
-        other => other.to_string(),
+        String(s) => Some(s),
+        Integer(_) | Float(_) | Boolean(_) => Some(v.to_string()),
+        _ => None,
     };
-    let list = |v: toml::Value| match v {
-        toml::Value::Array(values) => values.into_iter().map(text).collect(),
-        one => vec![text(one)],
-    };
-    params.into_iter().map(|(k, v)| (k, list(v))).collect()
+    match value {
+        Array(values) => values.into_iter().map(text).collect(),
+        one => Some(vec![text(one)?]),
+    }
 }
 
 /// `90s`, `5m`, `2h`, `250ms`; `none` is no limit.
@@ -290,13 +298,26 @@ mod tests {
             ("blocks = 3\nblocks = 4\n", "p.toml:2:1", "duplicate key"),
             ("blocks = \"three\"\n", "p.toml:1:10", "expected u32"),
             ("\nbloks = 3\n", "p.toml:2:1", "unknown field `bloks`, expected one of"),
+            ("\nbloks = 3\n", "p.toml:2:1", "did you mean blocks"),
             ("counts = \"some\"", "p.toml:1:10", "expected `ends` or `all`"),
-            ("window = \"fast\"", "p.toml", "window: `fast` is not a time"),
-            ("workers = [0]", "p.toml", "workers: 0 is outside"),
-            ("placement = \"core\"", "p.toml", "there are cores"),
+            ("counts = \"ens\"", "p.toml:1:10", "did you mean ends"),
+            ("\nwindow = \"fast\"", "p.toml:2:10", "window: `fast` is not a time"),
+            ("budget = \"1 day\"", "p.toml:1:10", "budget: `1 day` is not a time"),
+            ("window = \"1ms\"", "p.toml:1:10", "window: 1 ms is outside"),
+            ("workers = [1, 2, 0]", "p.toml:1:18", "workers: 0 is outside"),
+            ("io_workers = []", "p.toml:1:14", "io_workers: at least one"),
+            ("windows = 0", "p.toml:1:11", "windows: 0 is outside 1 to 1000"),
+            (
+                "placement = \"core\"",
+                "p.toml:1:13",
+                "there are cores, spread, smt, none; did you mean cores",
+            ),
+            ("[params.sleep]\nseed = 1", "p.toml:2:1", "the protocol itself"),
+            ("[params.sleep]\nsleep_ns = {a = 1}", "p.toml:2:12", "`sleep_ns`: a number, a text"),
+            ("params.sleep.sleep_ns = []", "p.toml:1:25", "at least one value"),
         ] {
             let e = Spec::from_text("p", text, "p.toml").unwrap_err().to_string();
-            assert!(e.starts_with(at) && e.contains(what), "{text:?}: {e}");
+            assert!(e.starts_with(&format!("{at}: ")) && e.contains(what), "{text:?}: {e}");
         }
     }
 

@@ -76,6 +76,32 @@ fn a_broken_plan_names_file_line_and_column() {
     assert!(stderr.contains("p.toml:2:10:") && stderr.contains("expected a string"), "{stderr}");
 }
 
+/// What only the machine can tell, a name that means nothing here, has its place in the file as well.
+#[test]
+fn a_name_in_a_plan_that_means_nothing_has_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    for (text, says) in [
+        (
+            "models = [\"rust/threads\",\n \"rust/thread\"]\n",
+            "p.toml:2:2: no model `rust/thread`; did you mean rust/threads",
+        ),
+        (
+            "workloads = [\"cpu\", \"slep\"]\n",
+            "p.toml:1:21: no workload `slep`; did you mean sleep",
+        ),
+        (
+            "[params.slep]\nsleep_ns = 5\n",
+            "p.toml:1:9: parameters of `slep`: no such workload; did you mean sleep",
+        ),
+    ] {
+        std::fs::write(dir.path().join("p.toml"), text).unwrap();
+        let models: &[&str] = if text.contains("models") { &[] } else { &["--models", "rust/*"] };
+        let out = amdahl(dir.path(), &[&["run", "p.toml", "--dry-run"], models].concat());
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(2) && stderr.contains(says), "{text}: {stderr}");
+    }
+}
+
 #[test]
 fn an_output_directory_that_cannot_be_made_is_named() {
     let dir = tempfile::tempdir().unwrap();
