@@ -167,8 +167,8 @@ fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
     for f in s.price.iter().filter(|f| f.pairs.iter().any(|p| p.told().count() > 0)) {
         list.push(Illustration {
             section: Section::Price,
-            figure: plot::price::draw(f, &facts),
-            caption: caption::price(f, &facts),
+            figure: plot::price::draw(f, facts),
+            caption: caption::price(f, facts),
             data: csv::price(f),
         });
     }

@@ -60,10 +60,13 @@ pub fn memory_counters(processes: &[Memory]) -> Vec<Counter> {
     summed(processes, 0, |m| m.process, reason::no_memory_figure)
 }
 
+/// What one carrier or process tells of a metric.
+type Figure<T> = fn(&T) -> Option<u64>;
+
 fn summed<T>(
     parts: &[T],
     set: u32,
-    field: fn(&Metric) -> Option<fn(&T) -> Option<u64>>,
+    field: fn(&Metric) -> Option<Figure<T>>,
     why_not: fn() -> Absence,
 ) -> Vec<Counter> {
     METRICS
