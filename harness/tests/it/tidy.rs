@@ -127,12 +127,21 @@ fn every_room_says_what_lives_in_it_and_fits_its_size() {
 }
 
 #[test]
-fn files_of_workers_in_other_languages_fit_their_size() {
-    for lang in amdahl::worker::places::langs() {
-        for file in &lang.files {
-            let path = root().join("workers").join(&lang.name).join(file);
-            let lines = std::fs::read_to_string(&path).unwrap().lines().count();
-            assert!(lines <= 450, "{}: {lines} lines, split it by noun", path.display());
+fn workers_files_say_what_lives_in_them_and_stay_short() {
+    let says = [("cpp", "/// "), ("node", "'use strict';\n\n/**"), ("python", "\"\"\"")];
+    let workers = root().join("workers");
+    let table: toml::Table =
+        std::fs::read_to_string(workers.join("workers.toml")).unwrap().parse().unwrap();
+    for (lang, of) in &table {
+        for file in of["files"].as_array().unwrap() {
+            let path = workers.join(lang).join(file.as_str().unwrap());
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines = text.lines().count();
+            assert!(lines < 450, "{}: {lines} lines, split it by noun", path.display());
+            if let Some((_, opening)) = says.iter().find(|(l, _)| l == lang) {
+                let text = text.trim_start_matches("#!/usr/bin/env python3\n");
+                assert!(text.starts_with(opening), "{}: what lives there?", path.display());
+            }
         }
     }
 }
