@@ -38,6 +38,9 @@ fn workloads(found: &Found, model: &str) -> Vec<String> {
 fn text(found: &Discovery) -> String {
     let mut text = String::new();
     let width = found.models().iter().map(String::len).max().unwrap_or(0);
+    let offered = |f: &Found, id: &str| workloads(f, id).join(" ");
+    let all = found.found.iter().flat_map(|f| f.models().map(move |id| offered(f, &id).len()));
+    let offered_width = all.max().unwrap_or(0);
     for f in &found.found {
         let gil = match f.runtime.gil {
             Some(true) => ", GIL on",
@@ -46,8 +49,8 @@ fn text(found: &Discovery) -> String {
         };
         for id in f.models() {
             text.push_str(&format!(
-                "{id:<width$}  {:<24} {} {}{gil}\n",
-                workloads(f, &id).join(" "),
+                "{id:<width$}  {:<offered_width$}  {} {}{gil}\n",
+                offered(f, &id),
                 f.runtime.version,
                 f.runtime.path
             ));

@@ -65,12 +65,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         };
         let seed = args.seed.unwrap_or_else(random_seed);
         let plan = plan(&spec, &site, seed)?;
-        if args.dry_run {
-            return dry::dry_run(args, &plan, &models, topo.cpus_available);
-        }
         let absent = named_absences(&found, &spec);
         if plan.blocks.is_empty() {
             anyhow::bail!(nothing_to_measure(&absent));
+        }
+        if args.dry_run {
+            return dry::dry_run(args, &plan, &models, topo.cpus_available);
         }
         let id = format!("{:08x}", SplitMix::new(random_seed()).below(1 << 32));
         let now = jiff::Timestamp::now();

@@ -118,3 +118,20 @@ fn clean_removes_the_workers_and_they_come_back() {
     place.json(&["doctor", "--clean", "--json"]);
     assert!(other.join("x").is_dir() && kept().is_none());
 }
+
+/// A place for workers that any user may write to is refused; with no other place that is the answer of a dry run too.
+#[test]
+fn a_dry_run_of_nothing_says_why() {
+    let place = Place::new();
+    let uid = rustix::process::getuid().as_raw();
+    let open = place.at("tmp").join(format!("amdahl-{uid}"));
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_amdahl"));
+    let out = place.amdahl(program, &["run", "--models", "node99/*", "--dry-run"]);
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("nothing to measure: node99/workers"), "{stderr}");
+    assert!(stderr.contains("any user may write there"), "{stderr}");
+    assert!(stderr.contains("set XDG_CACHE_HOME or TMPDIR"), "{stderr}");
+}
