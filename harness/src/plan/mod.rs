@@ -3,16 +3,15 @@
 mod check;
 mod cost;
 mod locate;
-mod rng;
 mod spec;
 
 use std::collections::BTreeMap;
 
 use amdahl_schema::{Arm, Pass, Placement, Plan, PlannedBlock, PlannedTrial};
 
+pub use amdahl_stats::SplitMix;
 pub use check::Wrong;
 pub use cost::{block_cost, trial_cost, window_needed_ns};
-pub use rng::SplitMix;
 pub use spec::{Counts, Params, Places, Spec, nearest, parse_budget};
 
 use crate::Unable;

@@ -166,14 +166,15 @@ pub fn judge(observations: &[Observation], missing: &[Missing], machine: &Machin
 }
 
 /// Karp and Flatt's experimentally determined serial share at N workers,
-/// e(N) = (N / S - 1) / (N - 1), S the speed-up; NaN where it is not defined (N < 2, S <= 0).
+/// e(N) = (N / S - 1) / (N - 1), S the speed-up; NaN where it is not defined (N <= 1, S <= 0).
 ///
 /// Karp and Flatt, "Measuring parallel processor performance", CACM 33(5), 1990.
-pub fn karp_flatt(speedup: f64, n: u32) -> f64 {
-    if n < 2 || speedup.is_nan() || speedup <= 0.0 {
+pub fn karp_flatt(speedup: f64, n: impl Into<f64>) -> f64 {
+    let n = n.into();
+    if n.is_nan() || n <= 1.0 || speedup.is_nan() || speedup <= 0.0 {
         return f64::NAN;
     }
-    (f64::from(n) / speedup - 1.0) / (f64::from(n) - 1.0)
+    (n / speedup - 1.0) / (n - 1.0)
 }
 
 /// A workload may be followed by its parameters: `sleep sleep_ns=50000`.

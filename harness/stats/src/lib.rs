@@ -1,14 +1,18 @@
 //! Slices of numbers in; intervals and decisions out. No I/O, no polars, imports nothing of ours.
 //!
 //! Both programs judge by this crate: `amdahl run` ends with the table it computes, and
-//! `amdahl-analysis` writes the same decisions into `verdicts.json`.
+//! `amdahl-analysis` writes the same decisions into `verdicts.json`. Scalability laws need a solver, so they are
+//! behind the feature `laws`, which the measuring program leaves off.
 
 mod budget;
 mod gates;
 mod interval;
 mod json;
 mod judge;
+#[cfg(feature = "laws")]
+pub mod laws;
 mod observation;
+mod random;
 #[cfg(test)]
 mod synthetic;
 
@@ -21,3 +25,4 @@ pub use judge::{
     karp_flatt,
 };
 pub use observation::{Contest, Machine, Missing, Observation, Shares};
+pub use random::SplitMix;

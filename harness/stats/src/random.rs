@@ -1,4 +1,4 @@
-//! The plan's random choices: seeded, the same on every machine and in every version.
+//! Random choices: seeded, the same on every machine and in every version.
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Debug, Clone)]
