@@ -36,7 +36,7 @@ check:
 	scripts/check.sh
 
 bench: build
-	cargo bench --locked -p amdahl-worker -p amdahl
+	cargo bench --locked -p amdahl-worker -p amdahl -p amdahl-stats
 	cargo bench --profile $(ANALYSIS_PROFILE) --locked -p amdahl-analysis
 
 # Runtimes this machine lacks, into .tools/; nothing else needs it.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::cmd;
 
@@ -21,6 +21,47 @@ pub struct Cli {
 pub enum Verb {
     /// Write a report from recorded runs: the answer, figures, tables, method and limits.
     Report(ReportArgs),
+    /// Fit scalability laws to a table of workers and throughput: parameters, intervals, peak, predictions.
+    Fit(FitArgs),
+}
+
+/// How residuals are weighted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WeightsArg {
+    /// By 1 / fit²: noise of constant relative size, as measurements of time have it.
+    Relative,
+    /// All alike, as most published fits have it.
+    None,
+}
+
+/// Arguments of `fit`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FitArgs {
+    /// A table with a header: `n` or `workers` (may be fractional), `throughput`; if there, `trial` (which repetition)
+    /// and `ceiling` (throughput of N workers that share nothing but the machine).
+    #[arg(value_name = "DATA.csv")]
+    pub data: PathBuf,
+    /// Weights of the residuals.
+    #[arg(long, value_enum, default_value = "relative")]
+    pub weights: WeightsArg,
+    /// Without the bounds alpha, beta >= 0.
+    #[arg(long)]
+    pub unbounded: bool,
+    /// Worker counts to predict [default: twice the largest].
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub predict: Vec<f64>,
+    /// The machine changes above this N (SMT, another socket, more workers than CPUs): fit no further.
+    #[arg(long = "break", value_name = "N")]
+    pub end: Option<f64>,
+    /// Write fit.json, a figure and the points of its curves to this directory.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print JSON on stdout instead of the table.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the JSON to a file too.
+    #[arg(long, value_name = "FILE")]
+    pub json_out: Option<PathBuf>,
 }
 
 /// Arguments of `report`.
@@ -51,6 +92,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.verb {
         Verb::Report(args) => cmd::report::run(args),
+        Verb::Fit(args) => cmd::fit::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::render::{DATA_DIR, FIGURES_DIR, REPORT_FILE, Rendered, VERDICTS_FILE};
+use crate::render::Rendered;
 
 /// Why a report could not be put in place.
 #[derive(Debug, Error)]
 pub enum PlaceError {
     /// The system refused.
-    #[error("{}: {source}; the report was not written, what was there before is unchanged", path.display())]
+    #[error("{}: {source}; nothing was written, what was there before is unchanged", path.display())]
     Io {
         /// Which path.
         path: PathBuf,
@@ -21,7 +21,7 @@ pub enum PlaceError {
     },
     /// The directory holds something that is no report.
     #[error(
-        "{}: there is something else here ({found}); a report replaces its whole directory, so name a \
+        "{}: there is something else here ({found}); what is written replaces its whole directory, so name a \
          new or empty one with --out",
         path.display()
     )]
@@ -40,7 +40,7 @@ pub fn place(rendered: &Rendered, target: &Path) -> Result<(), PlaceError> {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
     };
-    check_free(target)?;
+    check_free(target, rendered.owned)?;
     fs::create_dir_all(parent).map_err(|e| io_error(parent, e))?;
     let stage = beside(target, "new");
     let old = beside(target, "old");
@@ -98,14 +98,13 @@ fn swap(target: &Path, stage: &Path, old: &Path) -> Result<(), PlaceError> {
     Ok(())
 }
 
-/// A directory may be replaced if it is empty or an earlier report with nothing added.
-fn check_free(target: &Path) -> Result<(), PlaceError> {
+/// A directory may be replaced if it is empty or an earlier output of the same kind with nothing added.
+fn check_free(target: &Path, ours: &[&str]) -> Result<(), PlaceError> {
     let entries = match fs::read_dir(target) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(io_error(target, e)),
     };
-    let ours = [REPORT_FILE, VERDICTS_FILE, FIGURES_DIR, DATA_DIR];
     for entry in entries {
         let name = entry.map_err(|e| io_error(target, e))?.file_name();
         let name = name.to_string_lossy();

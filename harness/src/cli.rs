@@ -28,6 +28,9 @@ pub enum Verb {
     /// Draw recorded runs: Markdown, SVG, CSV, verdicts (done by amdahl-analysis).
     #[command(disable_help_flag = true)]
     Report(SiblingArgs),
+    /// Fit scalability laws to a table of workers and throughput (done by amdahl-analysis).
+    #[command(disable_help_flag = true)]
+    Fit(SiblingArgs),
     /// Between harness and worker: kills every descendant when either ends.
     #[command(hide = true)]
     Guard(GuardArgs),

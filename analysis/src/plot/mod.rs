@@ -11,6 +11,7 @@ pub mod ccdf;
 pub mod clip;
 pub mod efficiency;
 pub mod glance;
+pub mod law;
 pub mod panel;
 pub mod price;
 pub mod serial;

@@ -67,6 +67,16 @@ pub fn draw_marker(canvas: &mut Canvas, look: &Look, at: (f64, f64), size: f64) 
     }
 }
 
+/// The line of a law, by its name: the law that predicts is drawn stronger.
+pub fn law_stroke(law: &str, predicts: bool) -> Stroke {
+    let (color, dash): (Rgb, Dash) = match law {
+        "usl" => (Rgb(0x00, 0x72, 0xb2), &[]),
+        "amdahl" => (Rgb(0xd5, 0x5e, 0x00), &[5.0, 2.0]),
+        _ => (Rgb(0x77, 0x77, 0x77), &[1.2, 1.8]),
+    };
+    Stroke::solid(color, if predicts { 1.5 } else { 0.9 }).dashed(dash)
+}
+
 /// Colour of a part of the loss budget, by its key.
 pub fn part_color(part: &str) -> Rgb {
     match part {

@@ -5,6 +5,7 @@
 mod caption;
 mod csv;
 pub mod format;
+pub mod laws;
 mod markdown;
 mod tables;
 pub mod terminal;
@@ -37,9 +38,14 @@ pub enum RenderError {
     Json(#[from] serde_json::Error),
 }
 
+/// Entries of a report's directory.
+const REPORT_OWNS: [&str; 4] = [REPORT_FILE, VERDICTS_FILE, FIGURES_DIR, DATA_DIR];
+
 /// A report in memory: paths relative to its directory, and contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
+    /// Entries that a directory of this kind may hold; with anything else in it, it is not replaced.
+    pub owned: &'static [&'static str],
     /// Contents by path.
     pub files: BTreeMap<String, String>,
     /// Path of the first figure, where there is one.
@@ -101,7 +107,7 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
     }
     files.insert(REPORT_FILE.to_owned(), markdown::report(&views)?);
     files.insert(VERDICTS_FILE.to_owned(), verdicts::json(chapters)?);
-    Ok(Rendered { files, first_figure })
+    Ok(Rendered { owned: &REPORT_OWNS, files, first_figure })
 }
 
 fn has_memory(s: &Summary) -> bool {

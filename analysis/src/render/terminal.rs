@@ -36,7 +36,8 @@ fn cell(text: &str) -> String {
     plain.chars().take(CELL_MAX - 1).chain(['…']).collect()
 }
 
-fn aligned(rows: &[Vec<String>]) -> String {
+/// Columns under each other, two blanks apart.
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |k: usize| {
         rows.iter().filter_map(|r| r.get(k)).map(|c| c.chars().count()).max().unwrap_or(0)

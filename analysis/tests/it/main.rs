@@ -2,6 +2,7 @@
 
 mod experiments;
 mod figures;
+mod fit;
 mod golden;
 mod report;
 mod tidy;

@@ -61,7 +61,8 @@ fn plotters_stops_in_the_canvas() {
 
 #[test]
 fn rooms_import_one_way() {
-    let later: [(&str, &[&str]); 6] = [
+    let later: [(&str, &[&str]); 7] = [
+        ("src/laws", &["load", "summarise", "summary", "plot", "render", "place", "cmd"]),
         ("src/load", &["summarise", "summary", "plot", "render", "place", "cmd"]),
         ("src/summary.rs", &["load", "summarise", "plot", "render", "place", "cmd"]),
         ("src/summarise", &["plot", "render", "place", "cmd"]),

@@ -30,6 +30,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Run(args) => run::run(&args),
         Verb::Conform(args) => conform::run(&args),
         Verb::Report(args) => sibling::run("report", &args.args),
+        Verb::Fit(args) => sibling::run("fit", &args.args),
         Verb::Guard(args) => Ok(guard::run(args.fd, &args.command)),
         Verb::Peer(args) => {
             Ok(peer::run(&args.dir, args.workers, Duration::from_nanos(args.delay_ns)))

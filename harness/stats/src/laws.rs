@@ -92,7 +92,7 @@ pub struct Analysis {
     pub peak: Option<Peak>,
     /// USL's parameters are determined by the points.
     pub identifiable: bool,
-    /// alpha + 2 beta: what is known where the two can't be told apart. With `n` 0 the ends are NaN: no interval.
+    /// What is known where alpha and beta can't be told apart.
     pub alpha_plus_2beta: Option<Combination>,
     /// e(N).
     pub karp_flatt: Vec<KarpFlatt>,
@@ -127,11 +127,7 @@ impl Analysis {
             warnings.push(Warning::TooFewForCurve { distinct });
         }
         let (selected, not_comparable) = compare::compare(&mut fits);
-        if let Some(weight) = selected.and_then(|s| fits.iter().find(|f| f.law == s)?.weight) {
-            if weight < compare::CLEAR {
-                warnings.push(Warning::Undecided { weight });
-            }
-        }
+        warnings.extend(doubts(&fits, selected));
         let karp_flatt = few::karp_flatt_of(&points);
         let usl = fits.iter_mut().find(|f| f.law == Law::Usl);
         let identifiable = usl.as_ref().is_some_and(|f| f.identified);
@@ -187,6 +183,31 @@ fn warnings_of(points: &Points) -> Vec<Warning> {
     warnings
 }
 
+/// What speaks against the choice.
+fn doubts(fits: &[Fit], selected: Option<Law>) -> Vec<Warning> {
+    let Some(law) = selected else { return Vec::new() };
+    let mut doubts = Vec::new();
+    let above_zero = |e: Option<Ends>| e.is_some_and(|e| e.lo.is_some_and(|lo| lo > 0.0));
+    let more = fits.iter().filter(|f| f.law > law && f.identified);
+    for (parameter, ends) in more
+        .flat_map(|f| {
+            let of =
+                |least: Law, name, ends| (f.law >= least && law < least).then_some((name, ends));
+            [of(Law::Amdahl, "alpha", f.ci95.alpha), of(Law::Usl, "beta", f.ci95.beta)]
+        })
+        .flatten()
+    {
+        let doubt = Warning::Contradicted { law, parameter };
+        if above_zero(ends) && !doubts.contains(&doubt) {
+            doubts.push(doubt);
+        }
+    }
+    let weight = fits.iter().find(|f| f.law == law).and_then(|f| f.weight);
+    doubts
+        .extend(weight.filter(|w| *w < compare::CLEAR).map(|weight| Warning::Undecided { weight }));
+    doubts
+}
+
 /// The profile's where USL has one, else e(2), which is the same.
 fn combination(usl: Option<&Fit>, karp_flatt: &[KarpFlatt]) -> Option<Combination> {
     if let Some(found) = usl.and_then(Fit::alpha_plus_2beta) {
@@ -197,9 +218,10 @@ fn combination(usl: Option<&Fit>, karp_flatt: &[KarpFlatt]) -> Option<Combinatio
     Some(Combination { estimate: two.e, ci95: two.ci95.map(ends) })
 }
 
-/// The peak, where it is real; otherwise USL's fit is told why there is none.
+/// The peak, where it is real: under the reported fit, and with an interval of beta above 0. Otherwise USL's fit is
+/// told why there is none.
 fn find_peak(usl: &mut Fit, largest: f64) -> Option<Peak> {
-    let core = usl.core.as_ref()?;
+    let core = usl.reported.as_ref()?;
     let [a, b, c] = *core.at();
     let n = Target::Peak.value(core.at());
     let turns = n.is_finite() && n > 1.0;
@@ -211,7 +233,7 @@ fn find_peak(usl: &mut Fit, largest: f64) -> Option<Peak> {
         return None;
     }
     let scenario = n > REACH * largest;
-    let throughput = Target::Throughput(n).value(core.at()) * core.data.scale;
+    let throughput = estimate::throughput(&core.data, core.at(), n);
     let ci95 = core.interval(Target::Peak);
     if scenario {
         usl.warnings.push(Warning::PeakBeyond { at: n, largest });

@@ -24,6 +24,17 @@ impl SplitMix {
         ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
     }
 
+    /// Uniform in [0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Standard normal, after Box and Muller.
+    pub fn normal(&mut self) -> f64 {
+        let (u, v) = (1.0 - self.uniform(), self.uniform());
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    }
+
     /// Fisher-Yates.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
@@ -42,6 +53,17 @@ mod tests {
         let mut rng = SplitMix::new(1_234_567);
         assert_eq!(rng.next_u64(), 6_457_827_717_110_365_317);
         assert_eq!(rng.next_u64(), 3_203_168_211_198_807_973);
+    }
+
+    #[test]
+    fn normals_have_mean_0_and_variance_1() {
+        let mut rng = SplitMix::new(3);
+        let draws: Vec<f64> = (0..20_000).map(|_| rng.normal()).collect();
+        let mean = draws.iter().sum::<f64>() / 2e4;
+        let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 2e4;
+        assert!(mean.abs() < 0.03 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
+        let outside = draws.iter().filter(|x| x.abs() > 1.96).count() as f64 / 2e4;
+        assert!((outside - 0.05).abs() < 0.008, "{outside}");
     }
 
     #[test]

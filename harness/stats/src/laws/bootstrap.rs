@@ -4,7 +4,7 @@
 //! trials are too narrow (METHODOLOGY prints the measured coverage), so they carry no claim.
 
 use super::estimate::{Estimate, Law, Parameters, relative_errors, throughput};
-use super::points::Points;
+use super::points::{Point, Points};
 use super::profile::Ends;
 use super::solve::{Data, Weights};
 use super::space::Target;
@@ -47,22 +47,19 @@ pub(super) fn bootstrap(
     let mut rng = SplitMix::new(SEED);
     let over = if points.replicated() { Resampled::Trials } else { Resampled::Residuals };
     let residuals = Residuals::of(points, data, estimate);
+    let means: Vec<Mean<'_>> = points.points.iter().map(Mean::of).collect();
     let mut drawn = data.clone();
     let mut values: [Vec<f64>; 3] = Default::default();
     let mut rates = Vec::with_capacity(data.len());
     for _ in 0..draws {
         rates.clear();
         match over {
-            Resampled::Trials => rates.extend(points.points.iter().map(|p| {
-                let k = p.trials.len();
-                let one = |_| p.trials[rng.below(k as u64) as usize].1 / k as f64;
-                (0..k).map(one).sum::<f64>() / p.n
-            })),
+            Resampled::Trials => rates.extend(means.iter().map(|m| m.draw(&mut rng))),
             Resampled::Residuals => residuals.draw(&mut rng, &mut rates),
         }
         drawn.set(rates.iter().copied());
         let found =
-            if drawn.positive() { Estimate::unbounded(&drawn, estimate.free) } else { None };
+            if drawn.possible() { Estimate::unbounded(&drawn, estimate.free) } else { None };
         if let Some(e) = found {
             let of = [Target::Gamma, Target::Alpha, Target::Beta].map(|t| t.value(&e.best.at));
             values.iter_mut().zip(of).for_each(|(v, x)| v.push(x));
@@ -90,6 +87,35 @@ const SEED: u64 = 0x616d_6461_686c;
 fn percentiles(mut values: Vec<f64>) -> Option<Ends> {
     values.sort_by(f64::total_cmp);
     Some(Ends { lo: quantile_sorted(&values, 0.025), hi: quantile_sorted(&values, 0.975) })
+}
+
+/// From so many trials on the resampled mean is drawn from its normal limit: a million rows are not drawn 2,000 times.
+const MANY: usize = 200;
+
+/// The trials of one worker count.
+struct Mean<'a> {
+    point: &'a Point,
+    error: f64,
+}
+
+impl<'a> Mean<'a> {
+    fn of(point: &'a Point) -> Self {
+        let k = point.trials.len() as f64;
+        let squares = point.trials.iter().map(|t| (t.1 - point.throughput).powi(2));
+        Self { point, error: (squares.sum::<f64>() / (k * k)).sqrt() }
+    }
+
+    /// A resampled rate X / N.
+    fn draw(&self, rng: &mut SplitMix) -> f64 {
+        let trials = &self.point.trials;
+        let k = trials.len();
+        let mean = if k >= MANY {
+            self.point.throughput + self.error * rng.normal()
+        } else {
+            (0..k).map(|_| trials[rng.below(k as u64) as usize].1 / k as f64).sum()
+        };
+        mean / self.point.n
+    }
 }
 
 /// Centred residuals, blown up by √(n / (n - p)) for the freedom that the fit took.

@@ -103,10 +103,15 @@ impl Estimate {
         let has = law.free();
         Parameters {
             gamma: Some(Target::Gamma.value(x) * data.scale),
-            alpha: has[1].then(|| Target::Alpha.value(x)),
-            beta: has[2].then(|| Target::Beta.value(x)),
+            alpha: has[1].then(|| not_rounding(Target::Alpha.value(x))),
+            beta: has[2].then(|| not_rounding(Target::Beta.value(x))),
         }
     }
+}
+
+/// What arithmetic leaves of a 0 is a 0.
+pub(super) fn not_rounding(x: f64) -> f64 {
+    if x.abs() < 1e-14 { 0.0 } else { x }
 }
 
 /// An estimate with its spread: at least one more worker count than parameters.
@@ -173,7 +178,8 @@ impl Core {
     /// Unit in which a target's value is in the points' own.
     pub(super) fn unit(&self, target: Target) -> f64 {
         match target {
-            Target::Gamma | Target::Throughput(_) => self.data.scale,
+            Target::Gamma => self.data.scale,
+            Target::Eta(_) => 1.0 / self.data.scale,
             _ => 1.0,
         }
     }

@@ -3,7 +3,8 @@
 use super::bootstrap::{Bootstrap, bootstrap};
 use super::compare::aicc;
 use super::estimate::{
-    Core, Estimate, Law, Parameters, minus_2_log_likelihood, relative_errors, throughput,
+    Core, Estimate, Law, Parameters, minus_2_log_likelihood, not_rounding, relative_errors,
+    throughput,
 };
 use super::points::Points;
 use super::profile::Ends;
@@ -65,8 +66,11 @@ pub struct Fit {
     /// Without bounds.
     pub(super) core: Option<Core>,
     /// As reported.
-    reported: Option<Core>,
+    pub(super) reported: Option<Core>,
+    bounded: bool,
     n_max: f64,
+    /// Upper end of the law's own value at the largest N.
+    upper_at_n_max: Option<f64>,
 }
 
 /// A fit is what it says; how it was found follows from the points.
@@ -99,6 +103,7 @@ impl Fit {
         fit.core = Core::new(&data, unbounded);
         fit.reported = Core::new(&data, reported);
         fit.describe(points, &data, &reported, options);
+        fit.bounded = !options.unbounded;
         fit.add_intervals();
         fit.judge(points, reported);
         let exact = fit.core.as_ref().is_some_and(Core::exact);
@@ -126,9 +131,11 @@ impl Fit {
         possible.then_some(Prediction { law: self.law, n, throughput, ci95: None, scenario })
     }
 
-    /// The same with its interval.
+    /// The same with its interval, which is that of the law without bounds, because a bound that holds by chance
+    /// makes it too narrow; but if the bounds were not lifted, no wider than they allow: beyond the points at most in
+    /// proportion to N.
     pub fn predict(&self, n: f64) -> Option<Prediction> {
-        let core = self.reported.as_ref()?;
+        let core = self.core.as_ref()?;
         let expectation = self.expect(n)?;
         let expected = expectation.throughput;
         let spread = core.t * core.variance.sqrt();
@@ -136,18 +143,22 @@ impl Fit {
             Weights::Relative => spread * expected,
             Weights::None => spread * core.data.unit,
         };
-        let mean = core.interval(Target::Throughput(n));
+        let mut mean = mean_interval(core, n);
+        if let Some(m) = mean.as_mut().filter(|_| self.bounded && n > self.n_max) {
+            let proportional = self.upper_at_n_max.map(|x| x * n / self.n_max);
+            m.hi = m.hi.into_iter().chain(proportional).reduce(f64::min);
+        }
         let ci95 = mean.map(|e| Ends {
             // Throughput is positive, and what lies below 0 is the law's way of saying "anything".
-            lo: e.lo.map(|lo| (expected - (expected - lo).hypot(spread)).max(0.0)),
-            hi: e.hi.map(|hi| expected + (hi - expected).hypot(spread)),
+            lo: e.lo.map(|lo| (expected - (expected - lo).max(0.0).hypot(spread)).max(0.0)),
+            hi: e.hi.map(|hi| expected + (hi - expected).max(0.0).hypot(spread)),
         });
         Some(Prediction { ci95, ..expectation })
     }
 
     pub(super) fn alpha_plus_2beta(&self) -> Option<Combination> {
         let core = self.core.as_ref()?;
-        let estimate = Target::AlphaPlus2Beta.value(core.at());
+        let estimate = not_rounding(Target::AlphaPlus2Beta.value(core.at()));
         Some(Combination { estimate, ci95: core.interval(Target::AlphaPlus2Beta) })
     }
 
@@ -167,7 +178,9 @@ impl Fit {
             warnings: Vec::new(),
             core: None,
             reported: None,
+            bounded: true,
             n_max,
+            upper_at_n_max: None,
         }
     }
 
@@ -181,7 +194,7 @@ impl Fit {
         let free = self.law.parameters() as f64;
         let rse = (reported.best.deviance / (n as f64 - free)).sqrt() * data.unit;
         self.rse = (data.weights == Weights::None).then_some(rse);
-        self.loo_error = leave_one_out(points, self.law, options);
+        self.loo_error = leave_one_out(points, data, self.law, !options.unbounded);
         if let Some(core) = &self.reported {
             let [_, alpha, beta] = core.estimate.free;
             let of = |target| core.standard_error(target).map(|s| s * core.unit(target));
@@ -225,7 +238,7 @@ impl Fit {
             (1, "alpha", Target::Alpha, self.ci95.alpha),
             (2, "beta", Target::Beta, self.ci95.beta),
         ] {
-            if has[k] && !reported.free[k] {
+            if has[k] && !reported.free[k] && !core.exact() {
                 let below = core.end(target, 1.0, core.t_one_sided).flatten();
                 self.warnings.push(Warning::AtBound { parameter, below });
             }
@@ -262,21 +275,28 @@ impl Fit {
 }
 
 /// Each mean predicted by the law fitted to the others; `None` where one of these fits is not possible.
-fn leave_one_out(points: &Points, law: Law, options: &Options) -> Option<f64> {
+fn leave_one_out(points: &Points, data: &Data, law: Law, bounded: bool) -> Option<f64> {
     let count = points.points.len();
     if count <= law.parameters() {
         return None;
     }
     let error = |k: usize| {
-        let left = points.without(k);
-        let data = Data::new(&left, options.weights);
-        let found = Estimate::of(&data, law, !options.unbounded)?;
+        let found = Estimate::of(&data.without(k), law, bounded)?;
         let p = &points.points[k];
-        let error = throughput(&data, &found.best.at, p.n) / p.throughput - 1.0;
+        let error = throughput(data, &found.best.at, p.n) / p.throughput - 1.0;
         error.is_finite().then_some(error)
     };
     let errors: Option<Vec<f64>> = (0..count).map(error).collect();
     errors.map(|e| root_mean_square(&e))
+}
+
+/// Of the law's own value at a worker count; an end is open where its slowness could vanish.
+fn mean_interval(core: &Core, n: f64) -> Option<Ends> {
+    let eta = core.interval(Target::Eta(n))?;
+    Some(Ends {
+        lo: Some(eta.hi.map_or(0.0, |e| n / e)),
+        hi: eta.lo.filter(|e| *e > 0.0).map(|e| n / e),
+    })
 }
 
 fn root_mean_square(errors: &[f64]) -> f64 {

@@ -109,13 +109,6 @@ impl Points {
         (Self { points, rows, grouped_from: self.grouped_from }, left_out)
     }
 
-    /// Without the worker count of this index.
-    pub(super) fn without(&self, index: usize) -> Self {
-        let mut less = self.clone();
-        less.points.remove(index);
-        less
-    }
-
     /// Trials at every worker count: two at least.
     pub fn replicated(&self) -> bool {
         self.points.iter().all(|p| p.trials.len() > 1)

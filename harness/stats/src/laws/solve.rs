@@ -66,9 +66,19 @@ impl Data {
         self.rate.extend(rates.map(|r| r / self.scale));
     }
 
-    /// Whether every rate can be one of a law.
-    pub(super) fn positive(&self) -> bool {
-        self.rate.iter().all(|r| *r > 0.0 && r.is_finite())
+    /// Without one of the points.
+    pub(super) fn without(&self, k: usize) -> Self {
+        let mut less = self.clone();
+        less.terms.remove(k);
+        less.rate.remove(k);
+        less.size.remove(k);
+        less
+    }
+
+    /// Whether the deviance of these rates is finite: without weights they may even be negative.
+    pub(super) fn possible(&self) -> bool {
+        let least = if self.weights == Weights::None { f64::NEG_INFINITY } else { 0.0 };
+        self.rate.iter().all(|r| *r > least && r.is_finite())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -154,12 +164,14 @@ impl Data {
     fn start(&self, space: &Subspace) -> Option<[f64; 3]> {
         let columns: Vec<Abc> = self.terms.iter().map(|h| coordinates(space, h)).collect();
         let mut sizes = [0.0_f64; 3];
-        for (column, rate) in columns.iter().zip(&self.rate) {
+        // Rates below 0, which residuals can draw, have no part in it.
+        let rates = || self.rate.iter().map(|r| r.max(0.0));
+        for (column, rate) in columns.iter().zip(rates()) {
             (0..3).for_each(|i| sizes[i] = sizes[i].max((column[i] * rate).abs()));
         }
         let sizes = sizes.map(|s| if s > 0.0 { s } else { 1.0 });
         let (mut gram, mut right) = (Matrix3::zeros(), Vector3::zeros());
-        for ((column, rate), h) in columns.iter().zip(&self.rate).zip(&self.terms) {
+        for ((column, rate), h) in columns.iter().zip(rates()).zip(&self.terms) {
             let x = Vector3::from_fn(|i, _| column[i] * rate / sizes[i]);
             gram += x * x.transpose();
             right += x * (1.0 - rate * dot(&space.origin, h));

@@ -59,8 +59,8 @@ pub(super) enum Target {
     Beta,
     /// alpha + 2 beta, Karp-Flatt's e(2) under the law.
     AlphaPlus2Beta,
-    /// Throughput at a worker count.
-    Throughput(f64),
+    /// η at a worker count: N / X(N), which is not positive where the law has no throughput.
+    Eta(f64),
     /// Worker count of the peak, √((1 - alpha) / beta).
     Peak,
 }
@@ -74,14 +74,14 @@ impl Target {
             Self::Alpha => b / a,
             Self::Beta => c / a,
             Self::AlphaPlus2Beta => (b + 2.0 * c) / a,
-            Self::Throughput(n) => n / dot(x, &terms(n)),
+            Self::Eta(n) => dot(x, &terms(n)),
             Self::Peak => ((a - b) / c).sqrt(),
         }
     }
 
     /// Whether it is positive by nature and is looked for on its logarithm.
     pub(super) fn positive(self) -> bool {
-        matches!(self, Self::Gamma | Self::Throughput(_) | Self::Peak)
+        matches!(self, Self::Gamma | Self::Peak)
     }
 
     /// Derivatives of its value by a, b, c.
@@ -92,11 +92,7 @@ impl Target {
             Self::Alpha => [-b / (a * a), 1.0 / a, 0.0],
             Self::Beta => [-c / (a * a), 0.0, 1.0 / a],
             Self::AlphaPlus2Beta => [-(b + 2.0 * c) / (a * a), 1.0 / a, 2.0 / a],
-            Self::Throughput(n) => {
-                let h = terms(n);
-                let scale = -n / dot(x, &h).powi(2);
-                h.map(|v| v * scale)
-            }
+            Self::Eta(n) => terms(n),
             Self::Peak => {
                 let m = ((a - b) / c).sqrt();
                 let d = 0.5 / (m * c);
@@ -113,7 +109,7 @@ impl Target {
             Self::Alpha => ([-value, 1.0, 0.0], 0.0, 1),
             Self::Beta => ([-value, 0.0, 1.0], 0.0, 2),
             Self::AlphaPlus2Beta => ([-value, 1.0, 2.0], 0.0, 1),
-            Self::Throughput(n) => (terms(n), n / value, 0),
+            Self::Eta(n) => (terms(n), value, 0),
             Self::Peak => ([-1.0, 1.0, value * value], 0.0, 2),
         };
         if !free[pivot] {
@@ -146,7 +142,7 @@ mod tests {
         Target::Alpha,
         Target::Beta,
         Target::AlphaPlus2Beta,
-        Target::Throughput(7.0),
+        Target::Eta(7.0),
         Target::Peak,
     ];
     const X: Abc = [0.5, 0.02, 0.001];

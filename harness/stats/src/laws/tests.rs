@@ -190,6 +190,20 @@ fn perfectly_linear_data_have_no_peak() {
     assert!(a.peak.is_none() && codes(&a, Law::Usl).contains(&"no_peak"));
 }
 
+/// Six worker counts: AICc's penalty for USL is 40, for Amdahl's law 12.
+#[test]
+fn a_choice_against_an_interval_says_so() {
+    let mut rows = curve(&[1.0, 2.0, 4.0, 6.0, 8.0, 12.0], 10.0, 0.04, 0.003);
+    rows.iter_mut().for_each(|r| r.1 *= 1.0 + 0.01 * (r.0 * 5.0).sin());
+    let a = Analysis::new(&points(&rows), &relative());
+    assert_eq!(a.selected, Some(Law::Amdahl));
+    let doubt = Warning::Contradicted { law: Law::Amdahl, parameter: "beta" };
+    assert!(a.warnings.contains(&doubt) && a.peak.is_some(), "{:?}", a.warnings);
+    let many = curve(&[1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0], 10.0, 0.04, 0.003);
+    let a = Analysis::new(&points(&many), &relative());
+    assert!(a.selected == Some(Law::Usl) && !a.warnings.contains(&doubt));
+}
+
 #[test]
 fn superlinear_data_are_told_apart() {
     let rows: Vec<(f64, f64)> = (1..=8)

@@ -115,6 +115,13 @@ pub enum Warning {
         /// Draws.
         draws: usize,
     },
+    /// AICc prefers a law without a parameter whose interval lies above 0.
+    Contradicted {
+        /// The law that AICc prefers.
+        law: Law,
+        /// The parameter it lacks.
+        parameter: &'static str,
+    },
     /// No law stands out.
     Undecided {
         /// The best one's weight.
@@ -142,6 +149,7 @@ impl Warning {
             Self::BehindBreak { .. } => "behind_break",
             Self::Grouped { .. } => "grouped",
             Self::NoBootstrap { .. } => "no_bootstrap",
+            Self::Contradicted { .. } => "contradicted",
             Self::Undecided { .. } => "undecided",
         }
     }
@@ -169,46 +177,6 @@ impl fmt::Display for Warning {
                 f,
                 "{} has no best value for these points, because X(1) runs away: measure smaller N, from 1 on, or look \
                  for a point that is wrong",
-                law.title()
-            ),
-            Self::OpenInterval { .. } => "open_interval",
-            Self::AtBound { .. } => "at_bound",
-            Self::BetterThanLinear { .. } => "better_than_linear",
-            Self::Inadequate { .. } => "inadequate",
-            Self::Exact => "exact",
-            Self::NoTrials => "no_trials",
-            Self::NoFirstPoint { .. } => "no_first_point",
-            Self::NoPeak { .. } => "no_peak",
-            Self::PeakBeyond { .. } => "peak_beyond",
-            Self::BehindBreak { .. } => "behind_break",
-            Self::Grouped { .. } => "grouped",
-            Self::NoBootstrap { .. } => "no_bootstrap",
-            Self::Undecided { .. } => "undecided",
-        }
-    }
-}
-
-/// What is so, and what to do next.
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::TooFewForCurve { distinct } => write!(
-                f,
-                "{}: no curve can be fitted, so no law, no peak and no prediction; measure 3 at least, 6 for USL: widen \
-                 `--workers`",
-                counts(distinct)
-            ),
-            Self::NotComparable { law, distinct } => write!(
-                f,
-                "{}; comparing {} by AICc wants {}: widen `--workers`",
-                counts(distinct),
-                law.title(),
-                law.comparable_from()
-            ),
-            Self::NotIdentified { law, why } => not_identified(f, law, why),
-            Self::NotSolved { law } => write!(
-                f,
-                "{} was not found for these points: look at them, and try `--weights none`",
                 law.title()
             ),
             Self::OpenInterval { parameter, upper } => write!(
@@ -257,7 +225,8 @@ impl fmt::Display for Warning {
             ),
             Self::NoPeak { at: Some(n) } => write!(
                 f,
-                "no peak is proven: the interval of beta holds 0 (the curve would turn at N = {}); measure at larger N",
+                "no peak is proven: the interval of beta holds 0, or is not known (the curve would turn at N = {}); measure at \
+                 larger N",
                 digits(n)
             ),
             Self::NoPeak { at: None } => {
@@ -287,6 +256,12 @@ impl fmt::Display for Warning {
             Self::NoBootstrap { failed, draws } => write!(
                 f,
                 "{failed} of {draws} bootstrap draws had no fit: no bootstrap interval; `ci95` needs none"
+            ),
+            Self::Contradicted { law, parameter } => write!(
+                f,
+                "AICc prefers {}, whose penalty for few worker counts is the smaller, yet the interval of {parameter} lies \
+                 above 0: read both, and measure more worker counts",
+                law.title()
             ),
             Self::Undecided { weight } => write!(
                 f,

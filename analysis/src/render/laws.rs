@@ -1,0 +1,265 @@
+//! Fitted laws as a table on the terminal, as JSON, and as files behind a figure. No arithmetic but rounding.
+
+use std::collections::BTreeMap;
+
+use amdahl_stats::laws::{
+    Analysis, Bootstrap, Ends, Fit, Law, Parameters, Resampled, Warning, Weights, analysis_json,
+    digits,
+};
+use serde_json::Value;
+
+use crate::laws::{LawFigure, Study};
+use crate::plot;
+use crate::render::format::UNKNOWN;
+use crate::render::terminal::aligned;
+use crate::render::{DATA_DIR, FIGURES_DIR, Rendered};
+
+/// Name of the numbers for machines.
+pub const FIT_FILE: &str = "fit.json";
+
+/// Entries of a fit's directory.
+const OWNS: [&str; 3] = [FIT_FILE, FIGURES_DIR, DATA_DIR];
+
+/// The contract of `fit --json`.
+pub fn json(study: &Study) -> Value {
+    analysis_json(&study.raw, study.corrected.as_ref())
+}
+
+/// Numbers, figure, and the points behind it.
+pub fn files(study: &Study) -> Result<Rendered, serde_json::Error> {
+    let mut files = BTreeMap::new();
+    files.insert(FIT_FILE.to_owned(), serde_json::to_string_pretty(&json(study))? + "\n");
+    let figure = LawFigure::of(study);
+    let legend: Vec<(Law, String)> = study.raw.fits.iter().filter_map(legend_line).collect();
+    let facts = format!("{}.", basis(study));
+    let drawn = plot::law::draw(&figure, &legend, &facts);
+    let path = format!("{FIGURES_DIR}/{}.svg", drawn.name);
+    files.insert(path.clone(), drawn.svg);
+    files.insert(format!("{DATA_DIR}/points.csv"), points_csv(&figure));
+    files.insert(format!("{DATA_DIR}/curves.csv"), curves_csv(&figure));
+    Ok(Rendered { owned: &OWNS, files, first_figure: Some(path) })
+}
+
+/// What people read on the terminal.
+pub fn terminal(study: &Study) -> String {
+    let mut text = format!("{}: {}\n\n", study.name, basis(study));
+    text.push_str(&chapter(&study.raw));
+    if let Some(c) = &study.corrected {
+        text.push_str("\nRelative to the ceiling (what the machine itself takes, frequency for one, is taken out)\n\n");
+        text.push_str(&chapter(c));
+    }
+    text
+}
+
+fn chapter(a: &Analysis) -> String {
+    let mut text = String::new();
+    if !a.fits.is_empty() {
+        text.push_str(&aligned(&laws_table(a)));
+        text.push_str(&explained(a));
+        text.push('\n');
+    }
+    for line in answers(a) {
+        text.push_str(&format!("{line}\n"));
+    }
+    let warnings = warnings(a);
+    if !warnings.is_empty() {
+        text.push_str("\nTo know:\n");
+    }
+    for line in warnings {
+        text.push_str(&format!("- {line}\n"));
+    }
+    text
+}
+
+/// Rows, counts, weights.
+fn basis(study: &Study) -> String {
+    let p = &study.raw.points;
+    let span = match (p.points.first(), p.points.last()) {
+        (Some(a), Some(b)) if a.n < b.n => format!(" from {} to {}", digits(a.n), digits(b.n)),
+        (Some(a), _) => format!(" ({})", digits(a.n)),
+        _ => String::new(),
+    };
+    let (rows, counts) = (p.rows, p.points.len());
+    let weights = match study.raw.weights {
+        Weights::Relative => "weights 1 / fit²",
+        Weights::None => "no weights",
+    };
+    let s = |n: usize| if n == 1 { "" } else { "s" };
+    format!("{rows} row{}, {counts} worker count{}{span}, {weights}", s(rows), s(counts))
+}
+
+fn laws_table(a: &Analysis) -> Vec<Vec<String>> {
+    let head = ["law", "gamma", "alpha", "beta", "weight", "misses by", "leave-one-out"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for f in &a.fits {
+        let mark = if a.selected == Some(f.law) { " *" } else { "" };
+        let (p, e) = (f.parameters, f.ci95);
+        let percent = |x: Option<f64>| x.map_or_else(unknown, |x| format!("{:.1} %", 100.0 * x));
+        rows.push(vec![
+            format!("{}{mark}", f.law.title()),
+            value(p.gamma, e.gamma),
+            value(p.alpha, e.alpha),
+            value(p.beta, e.beta),
+            f.weight.map_or_else(unknown, |w| format!("{w:.2}")),
+            percent(f.relative_rmse),
+            percent(f.loo_error),
+        ]);
+        if let Some(b) = &f.bootstrap {
+            rows.push(bootstrap_row(b, p));
+        }
+    }
+    rows
+}
+
+fn bootstrap_row(b: &Bootstrap, p: Parameters<Option<f64>>) -> Vec<String> {
+    let over = match b.over {
+        Resampled::Trials => "trials",
+        Resampled::Residuals => "residuals",
+    };
+    let ends = |has: Option<f64>, e: Option<Ends>| {
+        e.filter(|_| has.is_some())
+            .map_or_else(String::new, |e| interval(Some(e)).trim().to_owned())
+    };
+    let c = &b.ci95;
+    let mut row = vec![format!("  bootstrap, {over}")];
+    row.extend([ends(p.gamma, c.gamma), ends(p.alpha, c.alpha), ends(p.beta, c.beta)]);
+    row
+}
+
+fn explained(a: &Analysis) -> String {
+    let chosen = match a.selected {
+        Some(_) => "* lowest AICc. ",
+        None => "No law is chosen: too few worker counts to compare by AICc. ",
+    };
+    format!(
+        "\n{chosen}Brackets: 95 % profile-likelihood intervals without bounds, [..] an open end; they state sampling error \
+         under the law,\nnot whether the law is right.\n"
+    )
+}
+
+fn answers(a: &Analysis) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &a.peak {
+        Some(p) => {
+            let scenario = if p.scenario { " (scenario)" } else { "" };
+            let n = digits(p.n);
+            let throughput = digits(p.throughput);
+            lines.push(format!(
+                "Peak: N = {n}{}, throughput {throughput}{scenario}",
+                interval(p.ci95)
+            ));
+        }
+        None => lines.push("Peak: none is proven".to_owned()),
+    }
+    if let Some(c) = &a.alpha_plus_2beta {
+        lines.push(format!("alpha + 2 beta: {}{}", digits(c.estimate), interval(c.ci95)));
+    }
+    if !a.karp_flatt.is_empty() {
+        let shown: Vec<String> = a.karp_flatt.iter().take(KARP_FLATT_MAX).map(karp_flatt).collect();
+        let more = a.karp_flatt.len().saturating_sub(KARP_FLATT_MAX);
+        let more = if more > 0 { format!(", {more} more (--json)") } else { String::new() };
+        lines.push(format!("Karp-Flatt: {}{more}", shown.join(", ")));
+    }
+    for p in &a.predictions {
+        let scenario = if p.scenario { " (scenario: beyond twice the largest N)" } else { "" };
+        let (n, x) = (digits(p.n), digits(p.throughput));
+        lines.push(format!(
+            "Prediction by {}, N = {n}: {x}{}{scenario}",
+            p.law.title(),
+            interval(p.ci95)
+        ));
+    }
+    lines
+}
+
+/// As many as a line holds.
+const KARP_FLATT_MAX: usize = 8;
+
+fn karp_flatt(k: &amdahl_stats::laws::KarpFlatt) -> String {
+    let ends = k.ci95.map(|(lo, hi)| Ends { lo: Some(lo), hi: Some(hi) });
+    format!("e({}) = {}{}", digits(k.n), digits(k.e), interval(ends))
+}
+
+/// A law with less weight is out of the question; what is wrong with it stays in the JSON.
+const WEIGHT_MIN: f64 = 0.01;
+
+/// Each text once, with the laws it is about.
+fn warnings(a: &Analysis) -> Vec<String> {
+    let of = |f: &Fit, w: &Warning| (Some(f.law), w.to_string());
+    let all = a.warnings.iter().map(|w| (None, w.to_string()));
+    let fits = a.fits.iter().filter(|f| f.weight.is_none_or(|w| w >= WEIGHT_MIN));
+    let mut lines: Vec<(Vec<Law>, String)> = Vec::new();
+    for (law, text) in all.chain(fits.flat_map(|f| f.warnings.iter().map(move |w| of(f, w)))) {
+        match lines.iter_mut().find(|l| l.1 == text) {
+            Some(line) => line.0.extend(law),
+            None => lines.push((law.into_iter().collect(), text)),
+        }
+    }
+    let named = |(laws, text): (Vec<Law>, String)| {
+        let titles: Vec<&str> = laws.iter().map(|l| l.title()).collect();
+        if titles.is_empty() { text } else { format!("{}: {text}", titles.join(", ")) }
+    };
+    lines.into_iter().map(named).collect()
+}
+
+fn legend_line(f: &Fit) -> Option<(Law, String)> {
+    let p = f.parameters;
+    let mut text = f.law.title().to_owned();
+    p.gamma?;
+    for (name, x) in [("α", p.alpha), ("β", p.beta)] {
+        if let Some(x) = x {
+            text.push_str(&format!(", {name} = {}", digits(x)));
+        }
+    }
+    Some((f.law, text))
+}
+
+fn value(x: Option<f64>, ends: Option<Ends>) -> String {
+    x.map_or_else(unknown, |x| digits(x) + &interval(ends))
+}
+
+/// ` [lo, hi]`, with two dots for an open end; nothing without an interval.
+fn interval(ends: Option<Ends>) -> String {
+    let end = |e: Option<f64>| e.map_or_else(|| "..".to_owned(), digits);
+    ends.map_or_else(String::new, |e| format!(" [{}, {}]", end(e.lo), end(e.hi)))
+}
+
+fn unknown() -> String {
+    UNKNOWN.to_owned()
+}
+
+fn points_csv(figure: &LawFigure) -> String {
+    let mut text = "kind,n,throughput,fitted\n".to_owned();
+    let kinds = [("trial", &figure.trials), ("mean", &figure.means)];
+    for (kind, points) in kinds {
+        for (n, x, fitted) in points {
+            text.push_str(&format!("{kind},{},{},{fitted}\n", real(*n), real(*x)));
+        }
+    }
+    text
+}
+
+fn curves_csv(figure: &LawFigure) -> String {
+    let mut text = "law,n,throughput,ci95_lo,ci95_hi,extrapolated\n".to_owned();
+    for c in &figure.curves {
+        for (n, x, ends) in &c.points {
+            let end = |e: Option<f64>| e.map_or_else(String::new, real);
+            let (lo, hi) = ends.map_or_else(Default::default, |e| (end(e.lo), end(e.hi)));
+            let beyond = *n > figure.fitted_to;
+            text.push_str(&format!(
+                "{},{},{},{lo},{hi},{beyond}\n",
+                c.law.name(),
+                real(*n),
+                real(*x)
+            ));
+        }
+    }
+    text
+}
+
+/// Eight significant digits, as short as they go.
+fn real(x: f64) -> String {
+    let rounded: f64 = format!("{x:.7e}").parse().unwrap_or(x);
+    let plain = format!("{rounded}");
+    if plain.len() <= 16 { plain } else { format!("{rounded:e}") }
+}
