@@ -98,7 +98,7 @@ fn amount(value: f64) -> String {
     };
     match value.abs() {
         0.0 => "0".to_owned(),
-        v if v >= 1e15 || v < 1e-3 => format!("{value:.1e}").replace(".0e", "e"),
+        v if !(1e-3..1e15).contains(&v) => format!("{value:.1e}").replace(".0e", "e"),
         v if v >= 1e12 => plain(value / 1e12) + " T",
         v if v >= 1e9 => plain(value / 1e9) + " G",
         v if v >= 1e6 => plain(value / 1e6) + " M",

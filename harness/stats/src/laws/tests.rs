@@ -207,7 +207,7 @@ fn a_choice_against_an_interval_says_so() {
 #[test]
 fn superlinear_data_are_told_apart() {
     let rows: Vec<(f64, f64)> = (1..=8)
-        .map(|n| f64::from(n))
+        .map(f64::from)
         .map(|n| (n, n.powf(1.3) * (1.0 + 1e-3 * (9.0 * n).sin())))
         .collect();
     let a = Analysis::new(&points(&rows), &relative());
