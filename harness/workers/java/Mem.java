@@ -2,7 +2,13 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.LongBuffer;
 
-/** The workload `mem`: tables larger than the caches, a worker's own. */
+/**
+ * The workload `mem`: tables larger than the caches, a worker's own.
+ *
+ * <p>The work is in a method behind `run`, too large to be inlined where the compiler thinks a call rare, and so
+ * compiled by itself. In the loop it does think so: `hello` has run a million noops there. What it inlines on such a
+ * path keeps its own calls, here those of the buffer: whole processes were five times slower, by chance.
+ */
 abstract class Mem extends Op {
     static final long BYTES_MAX = Integer.MAX_VALUE - 127; // of one buffer, with room to align it
 
@@ -29,7 +35,9 @@ abstract class Mem extends Op {
 
         @Override void shorten(boolean on) { steps = on ? Math.min(asked, 8) : asked; }
 
-        @Override long run(long i) {
+        @Override long run(long i) { return follow(); }
+
+        private long follow() {
             int at = k;
             for (int step = 0; step < steps; step++) at = table.getInt(at << 6);
             return k = at;
@@ -50,7 +58,9 @@ abstract class Mem extends Op {
 
         @Override void shorten(boolean on) { length = on ? Math.min(chunk, 512) : chunk; }
 
-        @Override long run(long i) {
+        @Override long run(long i) { return sum(i); }
+
+        private long sum(long i) {
             int from = (int) (i % chunks) * chunk, to = from + length;
             long sum = 0;
             for (int j = from; j < to; j++) sum += elements.get(j);
