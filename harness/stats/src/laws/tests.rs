@@ -206,10 +206,8 @@ fn a_choice_against_an_interval_says_so() {
 
 #[test]
 fn superlinear_data_are_told_apart() {
-    let rows: Vec<(f64, f64)> = (1..=8)
-        .map(f64::from)
-        .map(|n| (n, n.powf(1.3) * (1.0 + 1e-3 * (9.0 * n).sin())))
-        .collect();
+    let rows: Vec<(f64, f64)> =
+        (1..=8).map(f64::from).map(|n| (n, n.powf(1.3) * (1.0 + 1e-3 * (9.0 * n).sin()))).collect();
     let a = Analysis::new(&points(&rows), &relative());
     assert!(codes(&a, Law::Amdahl).contains(&"better_than_linear"), "{:?}", codes(&a, Law::Amdahl));
     assert_eq!(a.fit(Law::Amdahl).unwrap().parameters.alpha, Some(0.0));
