@@ -4,6 +4,7 @@
 //! `tables/experiments.rs` what is shown besides the answer, in `tables/price.rs` like builds, in `tables/run.rs` what
 //! a run and its machine were.
 
+use amdahl_schema::by_runtime;
 use amdahl_stats::{ParallelismRow, io_verdict_name, verdict_name};
 use serde::Serialize;
 
@@ -58,22 +59,10 @@ impl Align {
 
 use Align::{Left, Right};
 
-/// Models of one reason in few words: `python3.8/{asyncio, threads}`, a runtime once.
+/// Models of one reason in few words.
 fn grouped<'a>(models: impl IntoIterator<Item = &'a str>) -> String {
-    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for model in models {
-        let (runtime, mechanism) = model.split_once('/').unwrap_or((model, ""));
-        match groups.iter_mut().find(|(r, _)| *r == runtime) {
-            Some((_, of)) => of.push(mechanism),
-            None => groups.push((runtime, vec![mechanism])),
-        }
-    }
-    let text = |(runtime, of): &(&str, Vec<&str>)| match of.as_slice() {
-        [""] => format!("`{runtime}`"),
-        [one] => format!("`{runtime}/{one}`"),
-        many => format!("`{runtime}/{{{}}}`", many.join(", ")),
-    };
-    groups.iter().map(text).collect::<Vec<_>>().join(", ")
+    let named = |group: &String| format!("`{group}`");
+    by_runtime(models).iter().map(named).collect::<Vec<_>>().join(", ")
 }
 
 /// All decisions on CPU-bound work, every N, but those that have a table of their own.

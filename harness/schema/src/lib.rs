@@ -10,6 +10,7 @@ mod counter;
 mod derive;
 mod header;
 mod hist;
+mod model;
 mod read;
 mod trial;
 
@@ -20,6 +21,7 @@ pub use header::{
     Runtime, StateItem, Tool,
 };
 pub use hist::{Histogram, bucket_index, bucket_lowest, bucket_width};
+pub use model::by_runtime;
 pub use read::{ReadError, Run, read_run};
 pub use trial::{
     Arm, Carrier, CarrierWindow, CpuSpeed, Gates, Outcome, Pass, Placement, ProcDelta, Span, Stage,

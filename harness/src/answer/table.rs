@@ -1,6 +1,6 @@
 //! The answer table on the terminal.
 
-use amdahl_schema::RunHeader;
+use amdahl_schema::{RunHeader, by_runtime};
 use amdahl_stats::{Interval, IoRow, IoVerdict, Judgement, ParallelismRow, Verdict, verdict_name};
 
 const HEAD: [&str; 8] = [
@@ -45,7 +45,8 @@ pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
     if !not_run.is_empty() {
         let n = not_run.len();
         let noun = if n == 1 { "model" } else { "models" };
-        notes.push(format!("not run: budget: {} ({n} {noun}; raise --budget)", grouped(&not_run)));
+        let names = by_runtime(not_run).join(", ");
+        notes.push(format!("not run: budget: {names} ({n} {noun}; raise --budget)"));
     }
     let mut text = aligned(&rows);
     for note in notes {
@@ -56,23 +57,6 @@ pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
 
 fn untouched(row: &ParallelismRow) -> bool {
     row.blocks == 0 && row.dropped == 0
-}
-
-/// `python3.8/processes-fork, python3.8/processes-spawn` as `python3.8/{processes-fork, processes-spawn}`.
-fn grouped(models: &[&str]) -> String {
-    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for model in models {
-        let (runtime, mechanism) = model.split_once('/').unwrap_or((model, ""));
-        match groups.iter_mut().find(|(r, _)| *r == runtime) {
-            Some((_, of)) => of.push(mechanism),
-            None => groups.push((runtime, vec![mechanism])),
-        }
-    }
-    let text = |(runtime, of): &(&str, Vec<&str>)| match of.as_slice() {
-        [one] => format!("{runtime}/{one}"),
-        many => format!("{runtime}/{{{}}}", many.join(", ")),
-    };
-    groups.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// Enough for a terminal; all of them are in the JSON and in the report.
@@ -136,12 +120,6 @@ fn aligned(rows: &[[String; 8]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn models_not_run_are_grouped_by_runtime() {
-        let models = ["python3.8/a", "python3.8/b", "rust/c"];
-        assert_eq!(grouped(&models), "python3.8/{a, b}, rust/c");
-    }
 
     #[test]
     fn columns_line_up() {

@@ -130,7 +130,10 @@ fn io_cell(a: &Answer) -> String {
     ids.dedup();
     let of =
         |id: &&str| run.iter().filter(|io| workload_id(&io.workload) == *id).copied().collect();
-    let mut parts: Vec<String> = ids.iter().map(|id| io_workload(of(id))).collect();
+    let mut told: Vec<(bool, String)> = ids.iter().filter_map(|id| io_workload(of(id))).collect();
+    // Stable: what is decided comes first, else in the order of the run.
+    told.sort_by_key(|(undecided, _)| *undecided);
+    let mut parts: Vec<String> = told.into_iter().map(|(_, text)| text).collect();
     let mut not_run: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for io in &a.io {
         if let Some(why) = &io.not_run {
@@ -144,12 +147,14 @@ fn io_cell(a: &Answer) -> String {
     parts.join("; ")
 }
 
-fn io_workload(sets: Vec<&IoAnswer>) -> String {
+/// Whether it is undecided, and what is said.
+fn io_workload(sets: Vec<&IoAnswer>) -> Option<(bool, String)> {
     let usual = sets.iter().find(|io| io.workload.split(' ').any(|p| USUAL.contains(&p)));
-    let Some(shown) = usual.or(sets.first()) else { return String::new() };
+    let shown = usual.or(sets.first())?;
+    let undecided = shown.verdict == IoVerdict::Unknown;
     let others: Vec<&&IoAnswer> = sets.iter().filter(|io| !std::ptr::eq(**io, *shown)).collect();
     if others.is_empty() {
-        return io_words(shown);
+        return Some((undecided, io_words(shown)));
     }
     let same = others.iter().filter(|io| io.verdict == shown.verdict).count();
     let rest = match (same, others.len() - same) {
@@ -157,7 +162,7 @@ fn io_workload(sets: Vec<&IoAnswer>) -> String {
         (0, m) => format!("otherwise at {m} more"),
         (n, m) => format!("the same at {n} more, otherwise at {m}"),
     };
-    format!("{} ({rest}: *All decisions*)", io_words(shown))
+    Some((undecided, format!("{} ({rest}: *All decisions*)", io_words(shown))))
 }
 
 fn io_words(io: &IoAnswer) -> String {
@@ -197,6 +202,12 @@ mod tests {
 
     fn cell(io: Vec<IoAnswer>) -> String {
         io_cell(&Answer { model: "m/threads".to_owned(), state: AnswerState::NotAsked, io })
+    }
+
+    #[test]
+    fn what_is_decided_comes_before_what_is_not() {
+        let text = cell(vec![io("pipe", IoVerdict::Unknown), io("sleep", IoVerdict::Overlaps)]);
+        assert_eq!(text, "yes: `sleep`; unknown: `pipe`");
     }
 
     #[test]
