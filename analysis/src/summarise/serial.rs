@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amdahl_stats::{Interval, Judgement, ParallelismRow, Verdict, karp_flatt};
+use amdahl_stats::{Interval, Judgement, ParallelismRow, Verdict, gustafson, karp_flatt};
 
 use crate::model::{ModelName, workload_id};
 use crate::summarise::answer::{DECIDING, first_clause};
@@ -59,7 +59,11 @@ pub(super) fn scaling(
             workers: r.workers,
             strong: None,
             weak: None,
+            gustafson: None,
         });
+        if !strong {
+            row.gustafson = r.speedup.map(|s| serial_share(s, r.workers));
+        }
         let efficiency = r.speedup.map(|s| per_worker(s, r.workers));
         *(if strong { &mut row.strong } else { &mut row.weak }) = efficiency;
     }
@@ -108,6 +112,16 @@ fn share(params: Option<&BTreeMap<String, String>>) -> Option<f64> {
 
 fn is_strong(params: Option<&BTreeMap<String, String>>) -> bool {
     params.and_then(|p| p.get("scaling")).is_some_and(|s| s == "strong")
+}
+
+/// The share falls where the speed-up rises.
+fn serial_share(speedup: Interval, workers: u32) -> Estimate {
+    let of = |s: f64| gustafson(s, workers);
+    Estimate {
+        value: of(speedup.estimate),
+        ci95: Some((of(speedup.hi), of(speedup.lo))),
+        n: speedup.n,
+    }
 }
 
 fn per_worker(speedup: Interval, workers: u32) -> Estimate {

@@ -103,6 +103,8 @@ pub struct ScalingRow {
     pub strong: Option<Estimate>,
     /// A job for each worker.
     pub weak: Option<Estimate>,
+    /// Gustafson's serial share of the same.
+    pub gustafson: Option<Estimate>,
 }
 
 /// Throughput of memory-bound work.

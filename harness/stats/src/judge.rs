@@ -177,6 +177,18 @@ pub fn karp_flatt(speedup: f64, n: impl Into<f64>) -> f64 {
     (n / speedup - 1.0) / (n - 1.0)
 }
 
+/// Gustafson's serial share of a scaled speed-up, S = N - s (N - 1) solved for s; NaN for N <= 1. For weak scaling
+/// alone, where each worker brings its own job.
+///
+/// Gustafson, "Reevaluating Amdahl's law", CACM 31(5), 1988.
+pub fn gustafson(scaled_speedup: f64, n: impl Into<f64>) -> f64 {
+    let n = n.into();
+    if n.is_nan() || n <= 1.0 {
+        return f64::NAN;
+    }
+    (n - scaled_speedup) / (n - 1.0)
+}
+
 /// A workload may be followed by its parameters: `sleep sleep_ns=50000`.
 fn first_word(workload: &str) -> &str {
     workload.split(' ').next().unwrap_or(workload)

@@ -28,7 +28,6 @@ pub use profile::Ends;
 pub use solve::Weights;
 pub use warning::{Unidentified, Warning, digits};
 
-use crate::interval::Interval;
 use space::Target;
 
 /// Predictions reach this many times the largest N measured; beyond it is a scenario.
@@ -239,14 +238,4 @@ fn find_peak(usl: &mut Fit, largest: f64) -> Option<Peak> {
         usl.warnings.push(Warning::PeakBeyond { at: n, largest });
     }
     Some(Peak { n, throughput, ci95, scenario })
-}
-
-/// The serial share s of Gustafson's law S(N) = N - s (N - 1), which is for weak scaling alone (each worker
-/// brings its own work): the mean of (N - S) / (N - 1) over speed-ups at N > 1, with its t interval.
-///
-/// Gustafson, "Reevaluating Amdahl's law", CACM 31(5), 1988. `None` without two speed-ups.
-pub fn gustafson(scaled: &[(f64, f64)]) -> Option<Interval> {
-    let shares: Vec<f64> =
-        scaled.iter().filter(|(n, _)| *n > 1.0).map(|(n, s)| (n - s) / (n - 1.0)).collect();
-    crate::interval::t_interval(&shares, 0.95)
 }

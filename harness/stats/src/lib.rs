@@ -21,8 +21,8 @@ pub use gates::{FOREIGN_MAX, GateReading, STEAL_MAX, gate_failure};
 pub use interval::{Interval, log_t_interval, median, quantile_sorted, t_interval, t_quantile};
 pub use json::{interval_json, io_verdict_name, judgement_json, verdict_name};
 pub use judge::{
-    BlockPoint, Comparison, IoRow, IoVerdict, Judgement, ParallelismRow, Verdict, compare, judge,
-    karp_flatt,
+    BlockPoint, Comparison, IoRow, IoVerdict, Judgement, ParallelismRow, Verdict, compare,
+    gustafson, judge, karp_flatt,
 };
 pub use observation::{Contest, Machine, Missing, Observation, Shares};
 pub use random::SplitMix;

@@ -137,6 +137,7 @@ pub(crate) fn scaling(s: &Summary) -> Table {
         ("N", Right),
         ("strong: one job split by N", Right),
         ("weak: a job for each worker", Right),
+        ("Gustafson's serial share", Right),
     ]);
     for r in s.scaling.iter().flat_map(|f| &f.rows) {
         table.rows.push(vec![
@@ -144,6 +145,7 @@ pub(crate) fn scaling(s: &Summary) -> Table {
             r.workers.to_string(),
             format::maybe_percent(r.strong),
             format::maybe_percent(r.weak),
+            format::maybe_ratio(r.gustafson),
         ]);
     }
     table

@@ -384,6 +384,14 @@ fn karp_flatt_recovers_the_serial_share() {
 }
 
 #[test]
+fn gustafson_by_hand() {
+    assert_eq!(gustafson(4.0, 4), 0.0);
+    assert_eq!(gustafson(1.0, 4), 1.0);
+    assert!((gustafson(8.0 - 0.1 * 7.0, 8) - 0.1).abs() < 1e-12);
+    assert!(gustafson(1.0, 1).is_nan());
+}
+
+#[test]
 fn a_budget_is_the_mean_of_the_blocks_whose_shares_are_known() {
     let mut run = run_of(&[1.0, 1.0, 1.0]);
     run[1].shares = None;

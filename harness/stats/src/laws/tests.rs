@@ -297,16 +297,6 @@ fn bootstrap_draws_trials_or_residuals() {
     }
 }
 
-/// Weak scaling where a share .1 of each worker's time is serial: S = N - .1 (N - 1).
-#[test]
-fn gustafson_s_share_is_found() {
-    let scaled: Vec<(f64, f64)> =
-        [2.0, 4.0, 8.0].iter().map(|n| (*n, n - 0.1 * (n - 1.0))).collect();
-    let s = gustafson(&scaled).unwrap();
-    assert!((s.estimate - 0.1).abs() < 1e-12);
-    assert!(gustafson(&scaled[..1]).is_none());
-}
-
 /// The contract of `fit --json`: these keys, whatever the points.
 #[test]
 fn json_has_its_keys() {
