@@ -9,6 +9,7 @@ mod counters;
 mod coverage;
 mod figures;
 mod latency;
+mod laws;
 mod memory;
 mod price;
 mod rows;
@@ -57,6 +58,7 @@ pub fn summarise(
         timelines: timeline::figures(&frames.spans, &cpu_bound, cpus),
         scaling: serial::scaling(&judgement, &frames.params, cpus, serial.is_some()),
         serial,
+        laws: laws::rows(&judgement, &measured.0, cpus),
         memory: memory::rows(&judgement, &frames.params, &trials),
         price: price::figure(frames, &measured, &trials),
         start_up: cost::start_up(&trials),

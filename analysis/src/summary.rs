@@ -9,6 +9,7 @@ mod price;
 mod tables;
 
 use amdahl_schema::{Absence, Host, MachineState, Plan, Runtime};
+use amdahl_stats::laws::Analysis;
 use amdahl_stats::{IoVerdict, Judgement, Verdict};
 
 use crate::model::workload_id;
@@ -59,6 +60,8 @@ pub struct Summary {
     pub budgets: Vec<BudgetFigure>,
     /// e(N) against a known serial share.
     pub serial: Option<SerialFigure>,
+    /// Scalability laws of CPU-bound cells; empty where no cell has three worker counts.
+    pub laws: Vec<LawRow>,
     /// Strong and weak scaling.
     pub scaling: Option<ScalingFigure>,
     /// Memory-bound work.
@@ -82,6 +85,19 @@ impl Summary {
     pub fn has_own_table(&self, workload: &str) -> bool {
         workload_id(workload) == "serial" && (self.serial.is_some() || self.scaling.is_some())
     }
+}
+
+/// What can be said of one model and workload over its worker counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LawRow {
+    /// Model id.
+    pub model: String,
+    /// Workload with its parameters.
+    pub workload: String,
+    /// Throughput as measured.
+    pub raw: Analysis,
+    /// Relative to the ceiling, where there is one.
+    pub corrected: Option<Analysis>,
 }
 
 /// Where and how a run was measured.

@@ -1,6 +1,7 @@
 //! The points behind each figure, as CSV with a header line; units in the column names.
 
 mod experiments;
+mod laws;
 mod price;
 
 use amdahl_stats::{io_verdict_name, verdict_name};
@@ -12,6 +13,7 @@ use crate::summary::{
 };
 
 pub(super) use experiments::{memory, resident, scaling, serial, start_up, timers};
+pub(super) use laws::laws;
 pub(super) use price::{micro, price};
 
 type Named = Vec<(String, String)>;

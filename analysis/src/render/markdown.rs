@@ -58,6 +58,8 @@ pub(super) struct Chapter {
     memory: Table,
     start_up: Table,
     timers: Table,
+    laws: Table,
+    law_words: Vec<String>,
     decisions_apart: bool,
     data: String,
 }
@@ -131,6 +133,8 @@ pub(super) fn chapter(
         micro: s.price.is_some(),
         resident: has_memory(s),
         scaling_table: tables::scaling(s),
+        laws: tables::laws(s),
+        law_words: tables::law_words(s),
         memory: tables::memory(s),
         start_up: tables::start_up(s),
         timers: tables::timers(s),

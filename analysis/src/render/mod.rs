@@ -95,6 +95,7 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
         let tables = [
             ("counters", summary.counters.rows.is_empty(), csv::counters as fn(&Summary) -> String),
             ("memory", summary.memory.is_empty(), csv::memory),
+            ("laws", summary.laws.is_empty(), csv::laws),
             ("micro", summary.price.is_none(), csv::micro),
             ("start-up", summary.start_up.is_empty(), csv::start_up),
             ("resident", !has_memory(summary), csv::resident),

@@ -1,7 +1,7 @@
 //! Tables as rows of text: what the template and the terminal lay out.
 //!
 //! Here the decisions; in `tables/answer.rs` the answer, in `tables/evidence.rs` what is behind the figures, in
-//! `tables/experiments.rs` what is shown besides the answer, in `tables/price.rs` like builds, in `tables/run.rs` what
+//! `tables/experiments.rs` what is shown besides the answer, in `tables/price.rs` like builds, in `tables/laws.rs` scalability laws, in `tables/run.rs` what
 //! a run and its machine were.
 
 use amdahl_schema::by_runtime;
@@ -14,12 +14,14 @@ use crate::summary::{Estimate, Summary};
 mod answer;
 mod evidence;
 mod experiments;
+mod laws;
 mod price;
 mod run;
 
 pub(crate) use answer::{answer, left_out};
 pub(crate) use evidence::{absences, budget, counters, percentiles};
 pub(crate) use experiments::{memory, scaling, serial, start_up, timers};
+pub(crate) use laws::{law_words, laws};
 pub(crate) use price::{price, price_words};
 pub(crate) use run::{failures, flags, not_run, runtimes, state};
 

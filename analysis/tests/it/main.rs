@@ -4,5 +4,6 @@ mod experiments;
 mod figures;
 mod fit;
 mod golden;
+mod laws;
 mod report;
 mod tidy;

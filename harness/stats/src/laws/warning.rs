@@ -193,7 +193,7 @@ impl fmt::Display for Warning {
                     }
                     _ => write!(f, "even its one-sided upper bound is not above 0; ")?,
                 }
-                write!(f, "`--unbounded` shows the estimate without the bound")
+                write!(f, "`amdahl fit --unbounded` shows the estimate without the bound")
             }
             Self::BetterThanLinear { parameter } => write!(
                 f,
@@ -204,7 +204,7 @@ impl fmt::Display for Warning {
             Self::Inadequate { relative_rmse } => write!(
                 f,
                 "inadequate: it misses the points by {:.1} % (root mean square), more than 10 %; its parameters describe \
-                 another curve: end the fit where the machine breaks (`--break N`) or look for a second cause",
+                 another curve: end the fit where the machine breaks (`amdahl fit --break N`) or look for a second cause",
                 100.0 * relative_rmse
             ),
             Self::Exact => write!(
