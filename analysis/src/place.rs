@@ -71,11 +71,11 @@ fn write_all(rendered: &Rendered, stage: &Path) -> Result<(), PlaceError> {
     if stage.exists() {
         fs::remove_dir_all(stage).map_err(|e| io_error(stage, e))?;
     }
-    for (name, text) in &rendered.files {
+    for (name, contents) in &rendered.files {
         let path = stage.join(name);
         let dir = path.parent().unwrap_or(stage);
         fs::create_dir_all(dir).map_err(|e| io_error(dir, e))?;
-        fs::write(&path, text).map_err(|e| io_error(&path, e))?;
+        fs::write(&path, contents).map_err(|e| io_error(&path, e))?;
     }
     Ok(())
 }

@@ -114,7 +114,7 @@ fn print(
     let mut out = std::io::stdout().lock();
     let written = if args.json {
         eprintln!("{last}");
-        out.write_all(rendered.files[VERDICTS_FILE].as_bytes())
+        out.write_all(&rendered.files[VERDICTS_FILE])
     } else {
         out.write_all(format!("{}{last}\n", terminal::answer(chapters)).as_bytes())
     };

@@ -28,15 +28,16 @@ pub fn json(study: &Study) -> Value {
 /// Numbers, figure, and the points behind it.
 pub fn files(study: &Study) -> Result<Rendered, serde_json::Error> {
     let mut files = BTreeMap::new();
-    files.insert(FIT_FILE.to_owned(), serde_json::to_string_pretty(&json(study))? + "\n");
+    let numbers = serde_json::to_string_pretty(&json(study))? + "\n";
+    files.insert(FIT_FILE.to_owned(), numbers.into_bytes());
     let figure = LawFigure::of(study);
     let legend: Vec<(Law, String)> = study.raw.fits.iter().filter_map(legend_line).collect();
     let facts = format!("{}.", basis(study));
     let drawn = plot::law::draw(&figure, &legend, &facts);
     let path = format!("{FIGURES_DIR}/{}.svg", drawn.name);
-    files.insert(path.clone(), drawn.svg);
-    files.insert(format!("{DATA_DIR}/points.csv"), points_csv(&figure));
-    files.insert(format!("{DATA_DIR}/curves.csv"), curves_csv(&figure));
+    files.insert(path.clone(), drawn.svg.into_bytes());
+    files.insert(format!("{DATA_DIR}/points.csv"), points_csv(&figure).into_bytes());
+    files.insert(format!("{DATA_DIR}/curves.csv"), curves_csv(&figure).into_bytes());
     Ok(Rendered { owned: &OWNS, files, first_figure: Some(path) })
 }
 

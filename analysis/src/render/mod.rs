@@ -46,10 +46,17 @@ const REPORT_OWNS: [&str; 4] = [REPORT_FILE, VERDICTS_FILE, FIGURES_DIR, DATA_DI
 pub struct Rendered {
     /// Entries that a directory of this kind may hold; with anything else in it, it is not replaced.
     pub owned: &'static [&'static str],
-    /// Contents by path.
-    pub files: BTreeMap<String, String>,
+    /// Contents by path; text is UTF-8.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// Path of the first figure, where there is one.
     pub first_figure: Option<String>,
+}
+
+impl Rendered {
+    /// A file as text; `None` if there is none of that name, or it is not text.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.files.get(path).and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
 }
 
 /// A figure with its caption and the data behind it.
@@ -86,12 +93,15 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
         for i in &illustrations {
             let path = format!("{FIGURES_DIR}/{}.svg", i.figure.name);
             first_figure.get_or_insert_with(|| path.clone());
-            files.insert(path, i.figure.svg.clone());
+            files.insert(path, i.figure.svg.clone().into_bytes());
             for (name, text) in &i.data {
-                files.insert(format!("{DATA_DIR}/{name}.csv"), text.clone());
+                files.insert(format!("{DATA_DIR}/{name}.csv"), text.clone().into_bytes());
             }
         }
-        files.insert(format!("{DATA_DIR}/{prefix}decisions.csv"), csv::decisions(summary));
+        files.insert(
+            format!("{DATA_DIR}/{prefix}decisions.csv"),
+            csv::decisions(summary).into_bytes(),
+        );
         let tables = [
             ("counters", summary.counters.rows.is_empty(), csv::counters as fn(&Summary) -> String),
             ("memory", summary.memory.is_empty(), csv::memory),
@@ -102,12 +112,12 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
             ("timing", summary.timers.is_empty(), csv::timers),
         ];
         for (name, _, of) in tables.iter().filter(|(_, empty, _)| !empty) {
-            files.insert(format!("{DATA_DIR}/{prefix}{name}.csv"), of(summary));
+            files.insert(format!("{DATA_DIR}/{prefix}{name}.csv"), of(summary).into_bytes());
         }
         views.push(markdown::chapter(summary, &illustrations, &prefix, &mut number));
     }
-    files.insert(REPORT_FILE.to_owned(), markdown::report(&views)?);
-    files.insert(VERDICTS_FILE.to_owned(), verdicts::json(chapters)?);
+    files.insert(REPORT_FILE.to_owned(), markdown::report(&views)?.into_bytes());
+    files.insert(VERDICTS_FILE.to_owned(), verdicts::json(chapters)?.into_bytes());
     Ok(Rendered { owned: &REPORT_OWNS, files, first_figure })
 }
 

@@ -68,16 +68,21 @@ fn without_cpu_the_runtime_says_whether_threads_take_turns() {
 
 #[test]
 fn serial_has_its_own_figure_and_leaves_the_others_alone() {
-    let files = rendered(summary(&spec(&SHARES))).files;
-    let figures: Vec<&String> = files.keys().filter(|f| f.ends_with(".svg")).collect();
+    let files = rendered(summary(&spec(&SHARES)));
+    let figures: Vec<&String> = files.files.keys().filter(|f| f.ends_with(".svg")).collect();
     assert!(figures.contains(&&"figures/serial-share.svg".to_owned()), "{figures:?}");
     assert_eq!(figures.iter().filter(|f| f.contains("serial")).count(), 1, "{figures:?}");
-    let report = &files["report.md"];
+    let report = files.text("report.md").unwrap();
     let decisions = report.split("## All decisions").nth(1).unwrap();
     let decisions = decisions.split("## Trials").next().unwrap();
     assert!(!decisions.contains("permille"), "{decisions}");
-    assert!(files["verdicts.json"].contains("\"workload\": \"serial permille=250\""));
-    assert!(files["data/decisions.csv"].contains("serial permille=250,cpp/threads,2,true"));
+    assert!(files.text("verdicts.json").unwrap().contains("\"workload\": \"serial permille=250\""));
+    assert!(
+        files
+            .text("data/decisions.csv")
+            .unwrap()
+            .contains("serial permille=250,cpp/threads,2,true")
+    );
     let words = "one at a time, so 1 whatever p: held at";
     assert_eq!(report.matches(words).count(), 1, "a row a model, not one a share");
     assert!(!report.contains("## Strong and weak scaling"));
@@ -129,7 +134,8 @@ fn memory_is_told_in_its_units_and_the_hardware_is_named() {
     let mut names: Vec<_> = s.latencies.iter().map(|f| f.workload.clone()).collect();
     names.retain(|n| n.starts_with("mem"));
     assert_eq!(names, ["mem kind=chase", "mem kind=stream"], "latencies of two kinds are not one");
-    let report = &rendered(s).files["report.md"];
+    let files = rendered(s);
+    let report = files.text("report.md").unwrap();
     assert!(report.contains("hardware: the machine serves 1.30 of 2 workers"));
     assert!(report.contains("128.0 MiB, 4.0 × 32.0 MiB"), "table beyond the cache");
 }
@@ -138,10 +144,12 @@ fn memory_is_told_in_its_units_and_the_hardware_is_named() {
 fn a_table_that_the_cache_holds_is_said_to_be_no_memory() {
     let (mut header, trials) = synth::run(&spec(&["mem kind=chase", "mem kind=stream"]));
     header.host.llc_bytes = Some(1 << 30);
-    let report = &rendered(summary_of(&header, &trials)).files["report.md"];
+    let files = rendered(summary_of(&header, &trials));
+    let report = files.text("report.md").unwrap();
     assert!(report.contains("**not beyond** the cache of 1.0 GiB"));
     header.host.llc_bytes = None;
-    let report = &rendered(summary_of(&header, &trials)).files["report.md"];
+    let files = rendered(summary_of(&header, &trials));
+    let report = files.text("report.md").unwrap();
     assert!(report.contains("128.0 MiB, the cache's size is unknown"));
 }
 
@@ -162,10 +170,18 @@ fn start_up_counts_the_model_s_own_trials_and_every_worker() {
     let shown: Vec<_> =
         row.setups.iter().filter(|x| x.shown).map(|x| (x.workload.as_str(), x.workers)).collect();
     assert_eq!(shown, [("cpu", 1), ("cpu", 2)], "the workload of the answer");
-    let files = rendered(s).files;
-    assert!(files["report.md"].contains("| 6.00 ms (6.00 ms to 6.00 ms) (N = 2) | 3.00 ms |"));
+    let files = rendered(s);
     assert!(
-        files["data/start-up.csv"].contains("cpp/threads,setup,sleep,2,14000,14000,14000,7000,")
+        files
+            .text("report.md")
+            .unwrap()
+            .contains("| 6.00 ms (6.00 ms to 6.00 ms) (N = 2) | 3.00 ms |")
+    );
+    assert!(
+        files
+            .text("data/start-up.csv")
+            .unwrap()
+            .contains("cpp/threads,setup,sleep,2,14000,14000,14000,7000,")
     );
 }
 
@@ -187,14 +203,17 @@ fn the_speed_of_the_cpus_is_told_or_why_not() {
     let s = summary_of(&header, &trials);
     assert_eq!((s.cpu_speeds.trials, s.cpu_speeds.timed, s.cpu_speeds.compared), (80, 80, 72));
     assert_eq!((s.cpu_speeds.slow, s.cpu_speeds.settle_ns), (5, 160_000_000));
-    let report = &rendered(s).files["report.md"];
+    let files = rendered(s);
+    let report = files.text("report.md").unwrap();
     assert!(report.contains("in 5 of the 72 with a usual speed to compare with (7 %)"));
     trials.iter_mut().for_each(|t| t.gates.speed.clear());
-    let report = &rendered(summary_of(&header, &trials)).files["report.md"];
+    let files = rendered(summary_of(&header, &trials));
+    let report = files.text("report.md").unwrap();
     assert!(
         report.contains("| CPU speed | not recorded: CPUs are timed around trials that are pinned")
     );
     header.host.hypervisor = None;
-    let report = &rendered(summary_of(&header, &trials)).files["report.md"];
+    let files = rendered(summary_of(&header, &trials));
+    let report = files.text("report.md").unwrap();
     assert!(report.contains("| CPU speed | not timed: on bare metal"));
 }

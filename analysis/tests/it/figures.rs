@@ -17,8 +17,9 @@ fn figures(spec: &Spec) -> BTreeMap<String, String> {
     let (models, workloads) = (Selection::all("model"), Selection::all("workload"));
     let frames = load(dir.path(), &models, &workloads).unwrap();
     let summary = summarise(&frames, &models, &workloads).unwrap();
-    let files = render(&[summary]).unwrap().files;
-    files.into_iter().filter(|(name, _)| name.ends_with(".svg")).collect()
+    let rendered = render(&[summary]).unwrap();
+    let svg = rendered.files.keys().filter(|name| name.ends_with(".svg"));
+    svg.map(|name| (name.clone(), rendered.text(name).unwrap().to_owned())).collect()
 }
 
 /// Made once for all tests.

@@ -42,8 +42,9 @@ fn six_worker_counts_tell_linear_from_serial() {
     let corrected =
         python.corrected.as_ref().unwrap().fit(Law::Amdahl).unwrap().ci95.alpha.unwrap();
     assert!(corrected.lo.unwrap() < 1.0 && 1.0 < corrected.hi.unwrap(), "{corrected:?}");
-    let files = render(&[s]).unwrap().files;
-    let (report, csv) = (&files["report.md"], &files["data/laws.csv"]);
+    let rendered = render(&[s]).unwrap();
+    let text = |name: &str| rendered.text(name).unwrap();
+    let (report, csv) = (text("report.md"), text("data/laws.csv"));
     assert!(report.contains("## Scalability laws") && report.contains("| linear scaling |"));
     assert!(report.contains("none proven"));
     // Two models, three laws, throughput and share of the ceiling.
@@ -55,7 +56,8 @@ fn three_counts_are_fitted_and_not_compared() {
     let s = summary(vec![1, 2, 4]);
     let rust = &s.laws[0].raw;
     assert!(rust.selected.is_none() && rust.fit(Law::Amdahl).unwrap().parameters.alpha.is_some());
-    let report = &render(&[s]).unwrap().files["report.md"];
+    let rendered = render(&[s]).unwrap();
+    let report = rendered.text("report.md").unwrap();
     assert!(report.contains("| not comparable |"), "{report}");
     assert!(report.contains("USL wants 6: widen `--workers`"));
 }
@@ -64,5 +66,5 @@ fn three_counts_are_fitted_and_not_compared() {
 fn two_counts_have_no_section() {
     let s = summary(vec![1, 2]);
     assert!(s.laws.is_empty());
-    assert!(!render(&[s]).unwrap().files["report.md"].contains("## Scalability laws"));
+    assert!(!render(&[s]).unwrap().text("report.md").unwrap().contains("## Scalability laws"));
 }
