@@ -10,6 +10,28 @@ const PLACEMENTS: [&str; 4] = ["cores", "spread", "smt", "none"];
 /// Keys of `prepare` that are no parameters.
 const RESERVED: [&str; 7] = ["id", "ids", "workload", "mechanism", "workers", "seed", "require"];
 
+/// Our workloads' parameters; a worker's own workload may have any.
+const PARAMETERS: [(&str, &[&str]); 7] = [
+    ("cpu", &["steps"]),
+    ("mem", &["kind", "bytes", "steps", "chunk"]),
+    ("micro", &["kind", "steps"]),
+    ("noop", &["batch"]),
+    ("pipe", &["delay_ns"]),
+    ("serial", &["steps", "permille", "scaling"]),
+    ("sleep", &["sleep_ns"]),
+];
+
+/// What is wrong with a parameter's key for one of these workloads: none of them has it. A typing error would else be
+/// sent, ignored as the protocol has it, and measured as if it were not there.
+pub(super) fn unknown_param(workloads: &[&str], key: &str) -> Option<String> {
+    let of = |w: &&str| PARAMETERS.iter().find(|(name, _)| name == w).map(|(_, keys)| *keys);
+    let known: Option<Vec<&[&str]>> = workloads.iter().map(of).collect();
+    let known = known?.concat();
+    let nobody = !workloads.is_empty() && !known.contains(&key);
+    let close = || nearest(key, known.iter().copied());
+    nobody.then(|| format!("`{}` has no parameter `{key}`{}", workloads.join("`, `"), close()))
+}
+
 /// A value that no plan can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
@@ -100,6 +122,9 @@ impl Spec {
                 let path = ["params", workload, key];
                 if RESERVED.contains(&key.as_str()) {
                     let what = format!("parameter `{key}`: the protocol itself uses that key");
+                    return Err(Wrong::key(&path, what));
+                }
+                if let Some(what) = unknown_param(&[workload], key) {
                     return Err(Wrong::key(&path, what));
                 }
                 if values.is_empty() {

@@ -108,6 +108,11 @@ fn named(places: &BTreeMap<String, String>, name: &str, what: &str) -> Unable {
     Unable(places.get(name).map_or_else(|| what.to_owned(), |at| format!("{at}: {what}")))
 }
 
+/// No pattern names everything.
+fn named_by(patterns: &[String], id: &str) -> bool {
+    patterns.is_empty() || patterns.iter().any(|p| glob_match(p, id))
+}
+
 /// Models x workloads that the patterns name; a pattern that names nothing is an error.
 fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, String)>, Unable> {
     let ids: Vec<&str> = site.models.iter().map(|m| m.id.as_str()).collect();
@@ -133,6 +138,13 @@ fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, Stri
             return Err(named(&spec.places.params, workload, &what));
         }
     }
+    let chosen: Vec<&str> =
+        offered.iter().copied().filter(|w| named_by(&spec.workloads, w)).collect();
+    for key in spec.params.get("").into_iter().flat_map(BTreeMap::keys) {
+        if let Some(what) = check::unknown_param(&chosen, key) {
+            return Err(Unable(what));
+        }
+    }
     for pattern in &spec.workloads {
         if !offered.is_empty() && !offered.iter().any(|w| glob_match(pattern, w)) {
             let close = nearest(pattern, offered.iter().copied());
@@ -140,13 +152,10 @@ fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, Stri
             return Err(named(&spec.places.workloads, pattern, &what));
         }
     }
-    let named = |patterns: &[String], id: &str| {
-        patterns.is_empty() || patterns.iter().any(|p| glob_match(p, id))
-    };
-    let models = site.models.iter().filter(|m| named(&spec.models, &m.id));
+    let models = site.models.iter().filter(|m| named_by(&spec.models, &m.id));
     Ok(models
         .flat_map(|m| {
-            let mine = m.workloads.iter().filter(|w| named(&spec.workloads, w));
+            let mine = m.workloads.iter().filter(|w| named_by(&spec.workloads, w));
             mine.map(move |w| (m, w.clone()))
         })
         .collect())

@@ -314,6 +314,7 @@ mod tests {
             ),
             ("[params.sleep]\nseed = 1", "p.toml:2:1", "the protocol itself"),
             ("[params.sleep]\nsleep_ns = {a = 1}", "p.toml:2:12", "`sleep_ns`: a number, a text"),
+            ("[params.sleep]\n\nslep_ns = 5", "p.toml:3:1", "no parameter `slep_ns`; did you mean"),
             ("params.sleep.sleep_ns = []", "p.toml:1:25", "at least one value"),
         ] {
             let e = Spec::from_text("p", text, "p.toml").unwrap_err().to_string();

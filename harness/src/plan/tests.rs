@@ -114,6 +114,20 @@ fn params_of_one_workload_stay_there() {
     }
 }
 
+#[test]
+fn a_parameter_that_no_chosen_workload_has_is_refused_and_others_may_have_any() {
+    let mut models = models();
+    let mut spec = Spec::profile("smoke").unwrap();
+    spec.workloads = vec!["cpu".to_owned()];
+    let wrong = BTreeMap::from([("stpes".to_owned(), vec!["2000".to_owned()])]);
+    spec.params.insert(String::new(), wrong);
+    let e = with_site(&models, 2, |s| plan(&spec, s, 1)).unwrap_err().to_string();
+    assert_eq!(e, "`cpu` has no parameter `stpes`; did you mean steps?");
+    models[0].workloads.push("hash".to_owned());
+    spec.workloads.push("hash".to_owned());
+    with_site(&models, 2, |s| plan(&spec, s, 1)).unwrap();
+}
+
 /// Only who asks for `micro` gets it: one worker, no spare blocks, and all models of a block and kind side by side.
 #[test]
 fn what_is_compared_between_models_meets_in_time() {

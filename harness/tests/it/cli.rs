@@ -61,6 +61,7 @@ fn unknown_names_are_refused_with_the_nearest() {
     refused(&["run", "--worker", "x"], &["--worker x", "NAME=VALUE"]);
     refused(&["run", "--worker", "rust=sh"], &["--worker rust", "the name is taken"]);
     refused(&["run", "--param", "slep.sleep_ns=1"], &["no such workload", "did you mean sleep"]);
+    refused(&["run", "--param", "sleep.slep_ns=1"], &["no parameter `slep_ns`", "sleep_ns?"]);
     refused(&["run", "--param", "workers=9"], &["`workers`", "the protocol itself"]);
     refused(&["run", "--param", "steps"], &["--param steps", "K=V"]);
     refused(&["run", "--budget", "soon"], &["--budget", "`soon` is not a time"]);
