@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use amdahl_stats::laws::{Options, Weights};
+use amdahl_stats::laws::{Break, Change, Options, Weights};
 
 use crate::cli::{FitArgs, WeightsArg};
 use crate::laws::{self, Study};
@@ -30,7 +30,7 @@ pub fn run(args: &FitArgs) -> Result<()> {
         },
         unbounded: args.unbounded,
         predict: if args.predict.is_empty() { default() } else { args.predict.clone() },
-        end: args.end,
+        end: args.end.map(|after| Break { after, change: Change::Given }),
         ..Options::default()
     };
     let name = args.data.file_name().map_or_else(|| "table".into(), |n| n.to_string_lossy());

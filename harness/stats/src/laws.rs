@@ -1,11 +1,14 @@
 //! Scalability laws of a table of worker counts and throughput, with what can and can't be known of them.
 //!
 //! `points` (rows to one mean an N), `space` (laws as linear spaces), `solve` (the minimum), `estimate`
-//! (bounds, errors), `profile` and `bootstrap` (intervals), `fit` (one law with its warnings), `few` (what needs no
-//! fit), `compare` (AICc weights), `warning` (a closed list), `json`. Reads no file and draws nothing.
+//! (bounds, errors), `profile`, `curve` and `bootstrap` (intervals), `fit` (one law with its warnings), `few` (what needs
+//! no fit), `change` (breaks of the machine), `compare` (AICc weights), `warning` (a closed list), `json`. Reads no file
+//! and draws nothing.
 
 mod bootstrap;
+mod change;
 mod compare;
+mod curve;
 mod estimate;
 mod few;
 mod fit;
@@ -19,6 +22,8 @@ mod tests;
 mod warning;
 
 pub use bootstrap::{Bootstrap, Resampled};
+pub use change::{Break, Change};
+pub use curve::{Parameter, Profile};
 pub use estimate::{Law, Parameters};
 pub use few::KarpFlatt;
 pub use fit::{Fit, Prediction};
@@ -42,9 +47,11 @@ pub struct Options {
     pub unbounded: bool,
     /// Worker counts to predict.
     pub predict: Vec<f64>,
-    /// The machine changes above this N (SMT siblings, another socket, more workers than CPUs) and the
-    /// placement crosses it: what lies behind is not fitted.
-    pub end: Option<f64>,
+    /// The machine changes behind this N and the placement crosses it: what lies behind is not fitted.
+    pub end: Option<Break>,
+    /// What is already so for the second worker: one alone shares nothing, so this ends no fit, but it is part of what
+    /// the laws find.
+    pub from_two: Option<Change>,
     /// Bootstrap draws; 0 for none.
     pub bootstrap_draws: usize,
 }
@@ -56,6 +63,7 @@ impl Default for Options {
             unbounded: false,
             predict: Vec::new(),
             end: None,
+            from_two: None,
             bootstrap_draws: bootstrap::DRAWS,
         }
     }
@@ -113,12 +121,13 @@ pub struct Combination {
 impl Analysis {
     /// Fits every law to the points.
     pub fn new(all: &Points, options: &Options) -> Self {
-        let (points, left_out) = all.up_to(options.end);
+        let (points, left_out) = all.up_to(options.end.map(|b| b.after));
         let distinct = points.points.len();
         let mut warnings = warnings_of(&points);
-        if let Some(end) = options.end.filter(|_| left_out > 0) {
-            warnings.push(Warning::BehindBreak { end, left_out });
+        if let Some(Break { after, change }) = options.end.filter(|_| left_out > 0) {
+            warnings.push(Warning::BehindBreak { after, change, left_out });
         }
+        warnings.extend(options.from_two.map(|change| Warning::FromTwo { change }));
         let mut fits = Vec::new();
         if distinct >= 3 {
             fits = Law::ALL.iter().map(|law| Fit::new(&points, *law, options)).collect();

@@ -57,7 +57,7 @@ impl Core {
     }
 
     /// √((profile deviance - deviance) / variance); infinite where the law is impossible.
-    fn tau(&self, target: Target, value: f64) -> f64 {
+    pub(super) fn tau(&self, target: Target, value: f64) -> f64 {
         let space = target.held(value, self.estimate.free);
         let held = space.and_then(|s| self.data.minimise(&s));
         held.map_or(f64::INFINITY, |m| {

@@ -233,10 +233,14 @@ fn a_break_ends_the_fit() {
     rows.iter_mut().for_each(|r| r.1 *= 1.0 + 0.005 * (r.0 * 5.0).sin());
     let whole = Analysis::new(&points(&rows), &relative());
     rows.extend([(12.0, 30.0), (16.0, 31.0)]);
-    let options = Options { end: Some(8.0), ..relative() };
+    let options = Options { end: Some(Break { after: 8.0, change: Change::Socket }), ..relative() };
     let ended = Analysis::new(&points(&rows), &options);
     assert_eq!(whole.fits, ended.fits);
-    assert!(ended.warnings.contains(&Warning::BehindBreak { end: 8.0, left_out: 2 }));
+    assert!(ended.warnings.contains(&Warning::BehindBreak {
+        after: 8.0,
+        change: Change::Socket,
+        left_out: 2
+    }));
     assert_eq!(ended.points.rows, 6);
 }
 
@@ -364,7 +368,7 @@ proptest! {
         }).collect();
         let weights = if none { Weights::None } else { Weights::Relative };
         let predict = vec![0.5, 1.0, 7.0, 1e9];
-        let options = Options { weights, unbounded, predict, bootstrap_draws: 20, end: None };
+        let options = Options { weights, unbounded, predict, bootstrap_draws: 20, ..Options::default() };
         for p in [Points::new(&samples).unwrap(), Points::corrected(&samples).unwrap()] {
             let a = Analysis::new(&p, &options);
             for f in &a.fits {

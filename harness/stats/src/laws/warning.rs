@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::change::Change;
 use super::estimate::Law;
 
 /// Why USL's parameters can't be told apart.
@@ -97,9 +98,16 @@ pub enum Warning {
     /// Points behind a break of the machine are not fitted.
     BehindBreak {
         /// Last N that is fitted.
-        end: f64,
+        after: f64,
+        /// What changes behind it.
+        change: Change,
         /// Worker counts left out.
         left_out: usize,
+    },
+    /// Something is shared from the second worker on.
+    FromTwo {
+        /// What.
+        change: Change,
     },
     /// Neighbouring worker counts were averaged.
     Grouped {
@@ -147,6 +155,7 @@ impl Warning {
             Self::NoPeak { .. } => "no_peak",
             Self::PeakBeyond { .. } => "peak_beyond",
             Self::BehindBreak { .. } => "behind_break",
+            Self::FromTwo { .. } => "from_two",
             Self::Grouped { .. } => "grouped",
             Self::NoBootstrap { .. } => "no_bootstrap",
             Self::Contradicted { .. } => "contradicted",
@@ -242,11 +251,20 @@ impl fmt::Display for Warning {
                 digits(at),
                 digits(largest)
             ),
-            Self::BehindBreak { end, left_out } => write!(
+            Self::BehindBreak { after, change, left_out } => write!(
                 f,
-                "the fit ends at N = {}, where the machine changes; {left_out} larger worker counts are shown and not \
-                 fitted: fit them apart",
-                digits(end)
+                "the fit ends at N = {}, behind which {}; {left_out} larger worker count{} {} shown and not fitted: fit \
+                 them apart",
+                digits(after),
+                change.words(),
+                if left_out == 1 { "" } else { "s" },
+                if left_out == 1 { "is" } else { "are" }
+            ),
+            Self::FromTwo { change } => write!(
+                f,
+                "by this placement {} from N = 2 on: what that costs is in alpha and beta too; `--placement cores` \
+                 keeps them apart as long as it can",
+                change.words()
             ),
             Self::Grouped { distinct, groups } => write!(
                 f,
