@@ -53,7 +53,7 @@ pub struct LawFigure {
 }
 
 /// A law's curve.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LawCurve {
     /// Law.
     pub law: Law,
@@ -63,25 +63,38 @@ pub struct LawCurve {
     pub points: Vec<(f64, f64, Option<Ends>)>,
 }
 
+/// Points of a curve in a small panel.
+const STEPS_SMALL: usize = 32;
+
+impl LawCurve {
+    /// The law that predicts, with its band, for a small panel; `None` where there is none.
+    pub fn of(raw: &Analysis, all: &Points) -> Option<Self> {
+        let law = raw.predicting()?.law;
+        Self::new(raw, law, true, (all.points.first()?.n, STEPS_SMALL))
+    }
+
+    /// From the smallest N to [`REACH`] times the largest that was fitted: what lies beyond is a scenario.
+    fn new(raw: &Analysis, law: Law, predicts: bool, (lo, steps): (f64, usize)) -> Option<Self> {
+        let (fit, hi) = (raw.fit(law)?, REACH * raw.points.n_max());
+        let at = |k: usize| lo * (hi / lo).powf(k as f64 / (steps - 1) as f64);
+        let point = |n: f64| {
+            let p = if predicts { fit.predict(n)? } else { fit.expect(n)? };
+            Some((n, p.throughput, p.ci95))
+        };
+        let points: Vec<_> = (0..steps).map(at).filter_map(point).collect();
+        (!points.is_empty()).then_some(Self { law, predicts, points })
+    }
+}
+
 impl LawFigure {
     /// From a study of at least two worker counts.
     pub fn of(study: &Study) -> Self {
         let raw = &study.raw;
         let fitted_to = raw.points.n_max();
         let lo = study.all.points.first().map_or(1.0, |p| p.n);
-        let hi = (REACH * fitted_to).max(study.all.n_max());
         let predicting = raw.predicting().map(|f| f.law);
-        let at = |k: usize| lo * (hi / lo).powf(k as f64 / (STEPS - 1) as f64);
-        let curve = |law: Law, predicts: bool| {
-            let fit = raw.fit(law)?;
-            let point = |n: f64| {
-                let p = if predicts { fit.predict(n)? } else { fit.expect(n)? };
-                Some((n, p.throughput, p.ci95))
-            };
-            let points: Vec<_> = (0..STEPS).map(at).filter_map(point).collect();
-            (!points.is_empty()).then_some(LawCurve { law, predicts, points })
-        };
-        let curves = Law::ALL.iter().filter_map(|l| curve(*l, predicting == Some(*l))).collect();
+        let curve = |law: Law| LawCurve::new(raw, law, predicting == Some(law), (lo, STEPS));
+        let curves = Law::ALL.iter().filter_map(|l| curve(*l)).collect();
         let trials = study
             .all
             .points

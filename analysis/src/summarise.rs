@@ -4,6 +4,7 @@
 //! throughput goes to the judge alone, latency to distributions and timelines, counters to their table.
 
 mod answer;
+mod breaks;
 mod cost;
 mod counters;
 mod coverage;
@@ -58,7 +59,11 @@ pub fn summarise(
         timelines: timeline::figures(&frames.spans, &cpu_bound, cpus),
         scaling: serial::scaling(&judgement, &frames.params, cpus, serial.is_some()),
         serial,
-        laws: laws::rows(&judgement, &measured.0, cpus),
+        laws: laws::rows(
+            &judgement,
+            &measured.0,
+            &breaks::breaks(&frames.header.plan, &frames.header.host),
+        ),
         memory: memory::rows(&judgement, &frames.params, &trials),
         price: price::figure(frames, &measured, &trials),
         start_up: cost::start_up(&trials),

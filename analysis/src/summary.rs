@@ -5,16 +5,17 @@
 
 mod experiments;
 mod figures;
+mod laws;
 mod price;
 mod tables;
 
 use amdahl_schema::{Absence, Host, MachineState, Plan, Runtime};
-use amdahl_stats::laws::Analysis;
 use amdahl_stats::{IoVerdict, Judgement, Verdict};
 
 use crate::model::workload_id;
 pub use experiments::*;
 pub use figures::*;
+pub use laws::*;
 pub use price::*;
 pub use tables::*;
 
@@ -85,19 +86,6 @@ impl Summary {
     pub fn has_own_table(&self, workload: &str) -> bool {
         workload_id(workload) == "serial" && (self.serial.is_some() || self.scaling.is_some())
     }
-}
-
-/// What can be said of one model and workload over its worker counts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LawRow {
-    /// Model id.
-    pub model: String,
-    /// Workload with its parameters.
-    pub workload: String,
-    /// Throughput as measured.
-    pub raw: Analysis,
-    /// Relative to the ceiling, where there is one.
-    pub corrected: Option<Analysis>,
 }
 
 /// Where and how a run was measured.

@@ -18,12 +18,19 @@ use amdahl_schema::{
 };
 
 /// How a model's workers share the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Behaviour {
     /// All at once, up to the CPUs.
     Parallel,
     /// One at a time, handed over every switch interval.
     OneAtATime,
+    /// All at once, but `cpu` pays contention and coherency: the Universal Scalability Law.
+    Usl {
+        /// Serial share.
+        alpha: f64,
+        /// What each pair of workers costs.
+        beta: f64,
+    },
 }
 
 /// A model of a synthetic run.
@@ -41,6 +48,11 @@ impl Model {
     /// A model that scales.
     pub fn parallel(id: &str) -> Self {
         Self { id: id.to_owned(), behaviour: Behaviour::Parallel, gil: None }
+    }
+
+    /// A model of known contention and coherency on `cpu`.
+    pub fn usl(id: &str, alpha: f64, beta: f64) -> Self {
+        Self { behaviour: Behaviour::Usl { alpha, beta }, ..Self::parallel(id) }
     }
 
     /// A model whose global lock is off.
@@ -63,6 +75,10 @@ pub struct Spec {
     pub cpus: u32,
     /// CPUs in the affinity mask; 0 is all.
     pub affinity: u32,
+    /// SMT siblings a core: `cpus` is a multiple, first siblings are numbered first.
+    pub smt: u32,
+    /// Sockets: cores are a multiple.
+    pub sockets: u32,
     /// Worker counts.
     pub workers: Vec<u32>,
     /// Blocks a model × workload.
@@ -82,6 +98,8 @@ impl Default for Spec {
             seed: 1,
             cpus: 2,
             affinity: 0,
+            smt: 1,
+            sockets: 1,
             workers: vec![1, 2, 4],
             blocks: 5,
             models: vec![
@@ -91,6 +109,20 @@ impl Default for Spec {
             workloads: vec!["cpu".to_owned(), "sleep".to_owned()],
             all_passes: true,
         }
+    }
+}
+
+impl Spec {
+    fn cores(&self) -> u32 {
+        self.cpus / self.smt
+    }
+
+    /// How much work the machine does at once for so many workers, in units of one alone on a core: a second sibling adds
+    /// three tenths.
+    fn capacity(&self, workers: u32) -> f64 {
+        let available = if self.affinity == 0 { self.cpus } else { self.affinity };
+        let (n, cores) = (workers.min(available), self.cores());
+        f64::from(n.min(cores)) + 0.3 * f64::from(n.saturating_sub(cores))
     }
 }
 
@@ -244,15 +276,21 @@ fn host(spec: &Spec) -> Host {
         cpu_model: Some("Example CPU @ 2.00GHz".to_owned()),
         hypervisor: Some("KVM".to_owned()),
         mem_bytes: Some(8 << 30),
-        cpus: (0..spec.cpus).map(|cpu| CpuInfo { cpu, core: cpu, socket: 0, node: 0 }).collect(),
+        cpus: (0..spec.cpus).map(|cpu| place(spec, cpu)).collect(),
         affinity: (0..available).collect(),
         cgroup: amdahl_schema::Cgroup { version: Some(2), quota_mcpu: None, mem_bytes: None },
-        cpus_available: available,
+        cpus_available: available.min(spec.cores()),
         cpus_note: (available < spec.cpus)
             .then(|| format!("{available} of {} cores: the affinity mask (taskset)", spec.cpus)),
         clocksource: Some("kvm-clock".to_owned()),
         llc_bytes: Some(32 << 20),
     }
+}
+
+fn place(spec: &Spec, cpu: u32) -> CpuInfo {
+    let core = cpu % spec.cores();
+    let socket = core / (spec.cores() / spec.sockets).max(1);
+    CpuInfo { cpu, core, socket, node: socket }
 }
 
 fn state() -> Vec<StateItem> {

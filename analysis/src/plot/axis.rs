@@ -153,6 +153,41 @@ pub fn linear_ticks(hi: f64, n: usize) -> Vec<Tick> {
         .collect()
 }
 
+/// About `n` round ticks from `lo` to `hi`, whatever their size and sign.
+pub fn amount_ticks(lo: f64, hi: f64, n: usize) -> Vec<Tick> {
+    let raw = (hi - lo) / n as f64;
+    let decade = 10f64.powf(raw.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * decade).into_iter().find(|s| *s >= raw * 0.999);
+    let step = step.unwrap_or(raw);
+    let whole = |x: f64| x.clamp(-1e6, 1e6) as i64;
+    let counts = whole((lo / step - 1e-9).ceil())..=whole((hi / step + 1e-9).floor());
+    // Divided, a step of 0.1 gives 0.3 and not 0.30000000000000004.
+    let value = |k: i64| if step < 1.0 { k as f64 / (1.0 / step) } else { k as f64 * step };
+    counts.map(value).map(|value| Tick { value, label: amount(value) }).collect()
+}
+
+/// `12 k`, `0.25`, `3e-9`; below 10 with three significant digits at most.
+pub fn amount(value: f64) -> String {
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        v if !(1e-3..1e15).contains(&v) => {
+            let text = format!("{value:.2e}");
+            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            format!("{}e{exponent}", trimmed(digits))
+        }
+        v if v < 10.0 => trimmed(&format!("{value:.*}", (2.0 - v.log10().floor()) as usize)),
+        v if v >= 1e12 => plain(value / 1e12) + " T",
+        v if v >= 1e9 => plain(value / 1e9) + " G",
+        v if v >= 1e6 => plain(value / 1e6) + " M",
+        v if v >= 1e4 => plain(value / 1e3) + " k",
+        _ => plain(value),
+    }
+}
+
 /// A range of decades, widened to whole ones, that holds every value.
 pub fn whole_decades(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let (lo, hi) = extent(values)?;
@@ -229,6 +264,18 @@ mod tests {
             ticks.iter().map(|t| t.label.as_str()).filter(|l| !l.is_empty()).collect();
         assert_eq!(ticks.len(), counts.len());
         assert!(shown.contains(&"32") && !shown.contains(&"28"), "{shown:?}");
+    }
+
+    #[test]
+    fn amounts_are_short_and_their_steps_round() {
+        let said = [0.0, 0.25, 0.00295, 4000.0, 12e3, 2.5e6, 3e9, 2e13, 3e-9, -2.5e-4].map(amount);
+        let expected =
+            ["0", "0.25", "0.00295", "4000", "12 k", "2.5 M", "3 G", "20 T", "3e-9", "-2.5e-4"];
+        assert_eq!(said, expected);
+        let labels =
+            |lo, hi| amount_ticks(lo, hi, 4).into_iter().map(|t| t.label).collect::<Vec<String>>();
+        assert_eq!(labels(-0.1, 0.3), ["-0.1", "0", "0.1", "0.2", "0.3"].map(str::to_owned));
+        assert_eq!(labels(0.0, 4.2e-5), ["0", "2e-5", "4e-5"].map(str::to_owned));
     }
 
     #[test]

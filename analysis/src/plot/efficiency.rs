@@ -15,8 +15,8 @@ use crate::summary::{Estimate, ScalingFigure, ScalingRow};
 
 /// Height of a plot area, points.
 const PLOT_H: f64 = 120.0;
-/// Room between the markers of two models at one N, points.
-const APART: f64 = 2.0;
+/// Room between the markers of two models at one N, points, where there is so much.
+const APART: f64 = 3.6;
 
 type Of = fn(&ScalingRow) -> Option<Estimate>;
 
@@ -67,7 +67,7 @@ fn panel(
     counts.sort_unstable();
     counts.dedup();
     let n_max = f64::from(counts.last().copied().unwrap_or(2).max(2));
-    let pad = 10.0 + APART * models.len() as f64 / 2.0;
+    let pad = 10.0 + 1.3 * models.len() as f64;
     let x = Axis {
         lo: 1.0,
         hi: n_max,
@@ -90,8 +90,11 @@ fn panel(
     let ideal = [(area.x, y.at(1.0)), (area.right(), y.at(1.0))];
     canvas.line(&ideal, Stroke::solid(GREY, 0.8).dashed(&[3.0, 2.5]));
     let middle = (models.len() as f64 - 1.0) / 2.0;
+    let gaps = counts.windows(2).map(|w| x.at(f64::from(w[1])) - x.at(f64::from(w[0])));
+    let apart = gaps.fold(f64::INFINITY, f64::min) * 0.75 / models.len() as f64;
+    let apart = apart.min(APART).min(2.0 * (pad - 3.0) / models.len() as f64);
     for (k, model) in models.iter().enumerate() {
-        let shift = APART * (k as f64 - middle);
+        let shift = apart * (k as f64 - middle);
         let rows = figure.rows.iter().filter(|r| r.model == *model);
         let points: Vec<(u32, Estimate)> = rows.filter_map(|r| Some((r.workers, of(r)?))).collect();
         series(canvas, area, (&x, &y), model, &points, shift);

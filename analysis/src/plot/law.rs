@@ -5,12 +5,12 @@ use amdahl_stats::laws::Law;
 
 use crate::laws::{LawCurve, LawFigure};
 use crate::plot::Figure;
-use crate::plot::axis::{Axis, Spacing, Tick, linear_ticks};
+use crate::plot::axis::{Axis, Spacing, Tick, amount, amount_ticks, linear_ticks};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, PAPER, Stroke};
 use crate::plot::clip::clip;
 use crate::plot::panel::{Area, Grid, draw_frame};
 use crate::plot::style::law_stroke;
-use crate::plot::text::{LINE_PT, SIZE_PT, width_pt};
+use crate::plot::text::{LINE_PT, SIZE_PT, ending, width_pt};
 
 /// Height of the plot area, points.
 const PLOT_H: f64 = 150.0;
@@ -19,20 +19,21 @@ const HEADROOM: f64 = 1.35;
 
 /// Draws the figure; `facts` ends its description, `legend` says a line about each curve.
 pub fn draw(figure: &LawFigure, legend: &[(Law, String)], facts: &str) -> Figure {
-    let key = "Discs: means over trials, small dots: trials, hollow: not fitted. Band: 95 % for a new mean under the law, \
-               sampling error alone. Grey ground: extrapolated.";
+    let key = key(figure);
     let lines = legend.len() + usize::from(figure.peak.is_some());
-    let grid = Grid::new(&[lines], 1, PLOT_H, key);
+    let grid = Grid::new(&[lines], 1, PLOT_H, &key);
     let mut canvas = Canvas::new(grid.width, grid.height);
     let area = &grid.areas[0];
     let (x, y) = axes(figure, area);
-    shade(&mut canvas, area, &x, figure.fitted_to);
+    if !figure.curves.is_empty() {
+        shade(&mut canvas, area, &x, figure.fitted_to);
+    }
     let x_ticks = x.thin(worker_powers(&x), |l| width_pt(l, SIZE_PT) + 4.0);
-    let y_ticks = amounts(y.hi);
+    let y_ticks = amount_ticks(0.0, y.hi, 5);
     draw_frame(
         &mut canvas,
         area,
-        &shortened(&figure.name, area.w),
+        &ending(&figure.name, area.w),
         (&x, &x_ticks, "workers N"),
         (&y, &y_ticks, "throughput"),
     );
@@ -54,6 +55,29 @@ pub fn draw(figure: &LawFigure, legend: &[(Law, String)], facts: &str) -> Figure
     let said: Vec<&str> = legend.iter().map(|(_, l)| l.as_str()).collect();
     let svg = canvas.finish(&title, &format!("{} {facts}", said.join(". ")));
     Figure { name: "fit".to_owned(), title, svg }
+}
+
+/// Says only what is there.
+fn key(figure: &LawFigure) -> String {
+    let mut key = "Discs: means over trials".to_owned();
+    if draws_trials(figure) {
+        key.push_str(", small dots: trials");
+    }
+    if figure.means.iter().any(|m| !m.2) {
+        key.push_str(", hollow: not fitted");
+    }
+    key.push('.');
+    if figure.curves.iter().any(|c| c.predicts) {
+        key.push_str(" Strong line: the law that predicts; band: 95 % for a new mean under it, sampling error alone.");
+    }
+    if !figure.curves.is_empty() {
+        key.push_str(" Grey ground: extrapolated.");
+    }
+    key
+}
+
+fn draws_trials(figure: &LawFigure) -> bool {
+    figure.trials.len() > figure.means.len() && figure.trials.len() <= TRIALS_MAX
 }
 
 /// Workers on log2 with room beside the outermost marker, throughput from 0.
@@ -81,30 +105,6 @@ fn worker_powers(x: &Axis) -> Vec<Tick> {
         return powers;
     }
     linear_ticks(x.hi, 8).into_iter().filter(|t| x.holds(t.value)).map(|t| tick(t.value)).collect()
-}
-
-fn amounts(hi: f64) -> Vec<Tick> {
-    let scale = 10f64.powf(hi.log10().floor());
-    // Round steps of a number near 1, so that tiny and huge units have labels too.
-    let ticks = linear_ticks(hi / scale, 5).into_iter().map(|t| t.value * scale);
-    ticks.map(|value| Tick { value, label: amount(value) }).collect()
-}
-
-/// `12 k`, `0.25`, `3e-9`.
-fn amount(value: f64) -> String {
-    let plain = |v: f64| {
-        let text = format!("{v:.4}");
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
-    match value.abs() {
-        0.0 => "0".to_owned(),
-        v if !(1e-3..1e15).contains(&v) => format!("{value:.1e}").replace(".0e", "e"),
-        v if v >= 1e12 => plain(value / 1e12) + " T",
-        v if v >= 1e9 => plain(value / 1e9) + " G",
-        v if v >= 1e6 => plain(value / 1e6) + " M",
-        v if v >= 1e4 => plain(value / 1e3) + " k",
-        _ => plain(value),
-    }
 }
 
 fn shade(canvas: &mut Canvas, area: &Area, x: &Axis, fitted_to: f64) {
@@ -145,7 +145,7 @@ fn draw_peak(canvas: &mut Canvas, area: &Area, (x, y): (&Axis, &Axis), peak: Opt
 }
 
 fn draw_points(canvas: &mut Canvas, (x, y): (&Axis, &Axis), figure: &LawFigure) {
-    if figure.trials.len() > figure.means.len() && figure.trials.len() <= TRIALS_MAX {
+    if draws_trials(figure) {
         for (n, v, _) in figure.trials.iter().filter(|t| y.holds(t.1)) {
             canvas.disc((x.at(*n) + 2.6, y.at(*v)), 0.8, GREY, 0.8);
         }
@@ -182,33 +182,5 @@ fn draw_lines(canvas: &mut Canvas, area: &Area, figure: &LawFigure, legend: &[(L
         canvas.line(&[(left, at), (left + 20.0, at)], stroke);
         let text = format!("peak of USL at N = {}", amdahl_stats::laws::digits(n));
         canvas.text(&text, (left + 24.0, at), Anchor::Left, INK);
-    }
-}
-
-/// The end of a long name, which tells tables apart better than its beginning.
-fn shortened(name: &str, width: f64) -> String {
-    let letters: Vec<char> = name.chars().collect();
-    let fits =
-        |from: usize| width_pt(&letters[from..].iter().collect::<String>(), SIZE_PT * 1.1) <= width;
-    match (0..letters.len()).find(|from| fits(*from)) {
-        Some(0) | None => name.to_owned(),
-        Some(from) => format!("…{}", letters[from + 1..].iter().collect::<String>()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_are_short() {
-        let said = [0.0, 0.25, 4000.0, 12_000.0, 2.5e6, 3e9, 2e13, 3e-9].map(amount);
-        assert_eq!(said, ["0", "0.25", "4000", "12 k", "2.5 M", "3 G", "20 T", "3e-9"]);
-    }
-
-    #[test]
-    fn long_names_keep_their_end() {
-        let text = shortened(&"a".repeat(200), 100.0);
-        assert!(text.starts_with('…') && width_pt(&text, SIZE_PT) < 110.0, "{text}");
     }
 }

@@ -1,7 +1,8 @@
 //! Figures: summaries in, SVG text out. plotters stops here.
 //!
 //! One module a figure, over the shared layer: `canvas` (points to SVG), `style` (a model's colour,
-//! marker and dash), `axis`, `panel` (grid, frame, legend) and `text` (width estimates). Nothing here
+//! marker and dash), `axis`, `panel` (grid, frame, legend), `multiples` (small panels, one a
+//! model) and `text` (width estimates). Nothing here
 //! reads files, judges or averages.
 
 pub mod axis;
@@ -11,9 +12,13 @@ pub mod ccdf;
 pub mod clip;
 pub mod efficiency;
 pub mod glance;
+pub mod karp_flatt;
 pub mod law;
+pub mod multiples;
 pub mod panel;
 pub mod price;
+pub mod profile;
+pub mod scaling;
 pub mod serial;
 pub mod speedup;
 pub mod style;

@@ -243,7 +243,7 @@ pub fn fitting_height(rows: usize, legend: usize, most: f64) -> f64 {
 }
 
 /// Breaks text into lines at blanks.
-fn wrap(text: &str, width: f64) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -13,7 +13,7 @@ use crate::summary::{
 };
 
 pub(super) use experiments::{memory, resident, scaling, serial, start_up, timers};
-pub(super) use laws::laws;
+pub(super) use laws::{karp_flatt, law_figures, laws, profiles};
 pub(super) use price::{micro, price};
 
 type Named = Vec<(String, String)>;

@@ -1,15 +1,19 @@
 //! Fitted laws as a table on the terminal, as JSON, and as files behind a figure. No arithmetic but rounding.
 
+mod sheets;
+
 use std::collections::BTreeMap;
 
 use amdahl_stats::laws::{
-    Analysis, Bootstrap, Ends, Fit, Law, Parameters, Resampled, Warning, Weights, analysis_json,
-    digits,
+    Analysis, Bootstrap, Ends, Fit, Law, Parameter, Parameters, Profile, Resampled, Warning,
+    Weights, analysis_json, digits,
 };
 use serde_json::Value;
 
 use crate::laws::{LawFigure, Study};
-use crate::plot;
+use crate::plot::canvas::INK;
+use crate::plot::style::{Look, Marker};
+use crate::plot::{self, Figure};
 use crate::render::format::UNKNOWN;
 use crate::render::terminal::aligned;
 use crate::render::{DATA_DIR, FIGURES_DIR, Rendered};
@@ -36,10 +40,50 @@ pub fn files(study: &Study) -> Result<Rendered, serde_json::Error> {
     let drawn = plot::law::draw(&figure, &legend, &facts);
     let path = format!("{FIGURES_DIR}/{}.svg", drawn.name);
     files.insert(path.clone(), drawn.svg.into_bytes());
-    files.insert(format!("{DATA_DIR}/points.csv"), points_csv(&figure).into_bytes());
-    files.insert(format!("{DATA_DIR}/curves.csv"), curves_csv(&figure).into_bytes());
+    let profiles = profiles(study);
+    for figure in more_figures(study, &profiles, &facts) {
+        files.insert(format!("{FIGURES_DIR}/{}.svg", figure.name), figure.svg.into_bytes());
+    }
+    let sheets = [
+        ("karp-flatt", sheets::karp_flatt_csv(&study.raw)),
+        ("profile", sheets::profiles_csv(&profiles)),
+    ];
+    for (name, sheet) in sheets.into_iter().filter(|s| s.1.lines().count() > 1) {
+        files.insert(format!("{DATA_DIR}/{name}.csv"), sheet.into_bytes());
+    }
+    files.insert(format!("{DATA_DIR}/points.csv"), sheets::points_csv(&figure).into_bytes());
+    files.insert(format!("{DATA_DIR}/curves.csv"), sheets::curves_csv(&figure).into_bytes());
     Ok(Rendered { owned: &OWNS, files, first_figure: Some(path) })
 }
+
+/// Of USL where it was fitted, else of Amdahl's law.
+fn profiles(study: &Study) -> Vec<Profile> {
+    let of = |law: Law| {
+        let fit = study.raw.fit(law);
+        Parameter::ALL.iter().filter_map(move |p| fit?.profile(*p)).collect::<Vec<_>>()
+    };
+    let usl = of(Law::Usl);
+    if usl.is_empty() { of(Law::Amdahl) } else { usl }
+}
+
+/// e(N), and the profiles of alpha and beta.
+fn more_figures(study: &Study, profiles: &[Profile], facts: &str) -> Vec<Figure> {
+    let name = study.name.as_str();
+    let points = &study.raw.karp_flatt;
+    let panel =
+        plot::karp_flatt::Panel { title: name, look: TABLE, points, fit: study.raw.predicting() };
+    let panels = if points.is_empty() { &[][..] } else { &[panel] };
+    let title = format!("Karp and Flatt's e(N) against the number of workers, {name}");
+    let mut figures = plot::karp_flatt::draw("karp-flatt", &title, panels, facts);
+    let panel = |profile| plot::profile::Panel { title: name, color: TABLE.color, profile };
+    let panels: Vec<plot::profile::Panel<'_>> = profiles.iter().map(panel).collect();
+    let title = format!("Profile likelihood of what was fitted, {name}");
+    figures.extend(plot::profile::draw("profile", &title, &panels, facts));
+    figures
+}
+
+/// How a table looks, which is no model.
+const TABLE: Look = Look { color: INK, marker: Marker::Disc, hollow: false, dash: &[] };
 
 /// What people read on the terminal.
 pub fn terminal(study: &Study) -> String {
@@ -227,40 +271,4 @@ fn interval(ends: Option<Ends>) -> String {
 
 fn unknown() -> String {
     UNKNOWN.to_owned()
-}
-
-fn points_csv(figure: &LawFigure) -> String {
-    let mut text = "kind,n,throughput,fitted\n".to_owned();
-    let kinds = [("trial", &figure.trials), ("mean", &figure.means)];
-    for (kind, points) in kinds {
-        for (n, x, fitted) in points {
-            text.push_str(&format!("{kind},{},{},{fitted}\n", real(*n), real(*x)));
-        }
-    }
-    text
-}
-
-fn curves_csv(figure: &LawFigure) -> String {
-    let mut text = "law,n,throughput,ci95_lo,ci95_hi,extrapolated\n".to_owned();
-    for c in &figure.curves {
-        for (n, x, ends) in &c.points {
-            let end = |e: Option<f64>| e.map_or_else(String::new, real);
-            let (lo, hi) = ends.map_or_else(Default::default, |e| (end(e.lo), end(e.hi)));
-            let beyond = *n > figure.fitted_to;
-            text.push_str(&format!(
-                "{},{},{},{lo},{hi},{beyond}\n",
-                c.law.name(),
-                real(*n),
-                real(*x)
-            ));
-        }
-    }
-    text
-}
-
-/// Eight significant digits, as short as they go.
-fn real(x: f64) -> String {
-    let rounded: f64 = format!("{x:.7e}").parse().unwrap_or(x);
-    let plain = format!("{rounded}");
-    if plain.len() <= 16 { plain } else { format!("{rounded:e}") }
 }

@@ -5,6 +5,7 @@
 mod caption;
 mod csv;
 pub mod format;
+mod law_figures;
 pub mod laws;
 mod markdown;
 mod tables;
@@ -78,6 +79,7 @@ pub(crate) enum Section {
     Budget,
     Serial,
     Scaling,
+    Law,
     Price,
 }
 
@@ -189,6 +191,7 @@ fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
             data: csv::price(f),
         });
     }
+    list.extend(law_figures::illustrations(s, facts));
     for i in &mut list {
         i.figure.name = format!("{prefix}{}", i.figure.name);
         i.data.iter_mut().for_each(|(name, _)| *name = format!("{prefix}{name}"));

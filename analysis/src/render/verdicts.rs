@@ -1,10 +1,11 @@
 //! `verdicts.json`: the decisions for machines, in the one form that `amdahl_stats` gives them, with
 //! the models that have none and where the runs come from.
 
+use amdahl_stats::laws::analysis_json;
 use amdahl_stats::{Judgement, judgement_json};
 use serde_json::{Value, json};
 
-use crate::summary::{Answer, AnswerState, Summary};
+use crate::summary::{Answer, AnswerState, LawRow, Summary};
 
 /// The decisions of all runs; with more than one, each row names its run.
 pub(super) fn json(chapters: &[Summary]) -> Result<String, serde_json::Error> {
@@ -22,8 +23,73 @@ pub(super) fn json(chapters: &[Summary]) -> Result<String, serde_json::Error> {
             }
         }
     }
+    let laws: Vec<Value> = chapters.iter().flat_map(|s| laws(s, chapters.len() > 1)).collect();
+    if !laws.is_empty() {
+        document["laws"] = Value::Array(laws);
+    }
     document["runs"] = chapters.iter().map(run).collect();
     Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+/// What was fitted of each cell, in the form of `fit --json`.
+fn laws(s: &Summary, name_run: bool) -> Vec<Value> {
+    let row = |r: &LawRow| {
+        let mut value = json!({"model": r.model, "workload": r.workload});
+        let breaks = r.breaks.iter().map(|b| json!({"after": b.after, "change": b.change.name()}));
+        value["breaks"] = breaks.collect();
+        if name_run {
+            value["run"] = json!(s.run.name);
+        }
+        let mut numbers = analysis_json(&r.raw, r.corrected.as_ref());
+        let mut relative = numbers["ceiling_corrected"].take();
+        for key in ["selected", "not_comparable", "identifiable", "peak", "combination"] {
+            value[key] = numbers[key].take();
+        }
+        value["laws"] = trimmed(&mut numbers["laws"]);
+        value["karp_flatt"] = numbers["karp_flatt"].take();
+        value["warnings"] = codes(&numbers["warnings"]);
+        value["ceiling_corrected"] = match relative.is_null() {
+            true => Value::Null,
+            false => json!({
+                "selected": relative["selected"].take(),
+                "laws": trimmed(&mut relative["laws"]),
+            }),
+        };
+        value
+    };
+    s.laws.iter().map(row).collect()
+}
+
+/// Parameters with intervals, and how well the law does; what a law lacks is left out, and warnings are codes, as their
+/// words are in the report.
+fn trimmed(laws: &mut Value) -> Value {
+    let keys = [
+        "law",
+        "parameters",
+        "ci95",
+        "bootstrap95",
+        "weight",
+        "relative_rmse",
+        "loo_error",
+        "identified",
+    ];
+    let of = |law: &mut Value| {
+        let mut kept = json!({});
+        for key in keys {
+            let mut part = law[key].take();
+            part.as_object_mut().into_iter().for_each(|p| p.retain(|_, v| !v.is_null()));
+            if !part.is_null() {
+                kept[key] = part;
+            }
+        }
+        kept["warnings"] = codes(&law["warnings"]);
+        kept
+    };
+    laws.as_array_mut().map_or(Value::Null, |laws| laws.iter_mut().map(of).collect())
+}
+
+fn codes(warnings: &Value) -> Value {
+    warnings.as_array().into_iter().flatten().map(|w| w["code"].clone()).collect()
 }
 
 /// Models without a measurement: not on the machine, or not reached by the budget.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use amdahl_schema::{Arm, Pass, PlannedBlock, PlannedTrial};
 
 use super::trial::takes_turns;
-use super::{Model, Noise, Spec};
+use super::{Behaviour, Model, Noise, Spec};
 
 /// Time of one operation of `cpu` alone; a round of `serial` takes ten times that.
 pub(super) const CPU_OP_NS: f64 = 100_000.0;
@@ -46,7 +46,7 @@ pub(super) fn pace(
     let wobble = noise.factor(0.01);
     let timing = if planned.pass == Pass::Latency { TIMER_NS } else { 0.0 };
     let (alone_ns, slower, chosen) = match block.workload.as_str() {
-        "cpu" => (CPU_OP_NS, 1.0, vec![]),
+        "cpu" => (CPU_OP_NS, usl(model, planned), vec![]),
         "noop" => (NOOP_NS + timing, 1.0, vec![]),
         "serial" => serial(block, planned),
         "mem" => mem(block, n),
@@ -60,7 +60,7 @@ pub(super) fn pace(
     let turns = takes_turns(model, planned);
     let cpus = f64::from(if spec.affinity == 0 { spec.cpus } else { spec.affinity });
     // One at a time, a lock in the work costs nothing more.
-    let slower = if turns { n } else { (n / cpus.min(n)).max(slower) };
+    let slower = if turns { n } else { (n / spec.capacity(planned.workers)).max(slower) };
     let share = if turns { 1.0 / n } else { (cpus / n).min(1.0) };
     Pace {
         op_ns: alone_ns * slower * wobble,
@@ -70,6 +70,17 @@ pub(super) fn pace(
             .into_iter()
             .map(|(k, v): (&str, u64)| (k.to_owned(), v.to_string()))
             .collect(),
+    }
+}
+
+/// By how much each of N workers is slower than one alone; a ceiling shares nothing.
+fn usl(model: &Model, planned: &PlannedTrial) -> f64 {
+    let n = f64::from(planned.workers);
+    match model.behaviour {
+        Behaviour::Usl { alpha, beta } if planned.arm == Arm::Model => {
+            1.0 + alpha * (n - 1.0) + beta * n * (n - 1.0)
+        }
+        _ => 1.0,
     }
 }
 

@@ -38,7 +38,11 @@ pub(crate) fn law_words(s: &Summary) -> Vec<String> {
             }
         }
     }
-    said.into_iter().map(|(text, cells)| format!("{}: {text}", cells.join(", "))).collect()
+    let whom = |cells: Vec<String>| match cells.len() {
+        n if n > 3 && n == s.laws.len() => "Every one of them".to_owned(),
+        _ => cells.join(", "),
+    };
+    said.into_iter().map(|(text, cells)| format!("{}: {text}", whom(cells))).collect()
 }
 
 fn texts(a: &Analysis) -> Vec<String> {
