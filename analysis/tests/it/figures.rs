@@ -176,6 +176,9 @@ fn text_that_runs_into_the_next_is_seen() {
 #[test]
 fn crowded_figures_fit_a_page() {
     assert!(CROWDED.len() > 5, "{:?}", CROWDED.keys());
+    for kind in ["law-speedup-cpu-1", "karp-flatt-cpu-1"] {
+        assert!(CROWDED.contains_key(&format!("figures/{kind}.svg")), "{kind}");
+    }
     for (name, svg) in CROWDED.iter() {
         let height: f64 = attribute(svg, "height").unwrap().trim_end_matches("in").parse().unwrap();
         assert!(height < 11.0, "{name} is {height} in high");

@@ -92,7 +92,16 @@ fn a_directory_gets_numbers_figure_and_points_and_the_same_each_time() {
     let args = [&published("cisco_ucs"), "--out", "out", "--json-out", "copy.json"];
     let output = fit(dir.path(), &args);
     assert!(text(&output.stdout).ends_with("fit: out/fit.json  figure: out/figures/fit.svg\n"));
-    let names = ["fit.json", "figures/fit.svg", "data/points.csv", "data/curves.csv"];
+    let names = [
+        "fit.json",
+        "figures/fit.svg",
+        "data/points.csv",
+        "data/curves.csv",
+        "figures/karp-flatt.svg",
+        "figures/profile.svg",
+        "data/karp-flatt.csv",
+        "data/profile.csv",
+    ];
     let read = || names.map(|n| fs::read_to_string(out.join(n)).unwrap());
     let first = read();
     assert_eq!(first[0], fs::read_to_string(dir.path().join("copy.json")).unwrap());
@@ -105,6 +114,11 @@ fn a_directory_gets_numbers_figure_and_points_and_the_same_each_time() {
     assert!(svg.len() < 150_000, "{}", svg.len());
     assert_eq!(first[2].lines().count(), 1 + 64);
     assert!(first[3].lines().count() > 200 && first[3].starts_with("law,n,throughput,ci95_lo,"));
+    for part in ["β [7.54e-4, 0.00103]", "α [0.0157, 0.0252]", "rise of the deviance"] {
+        assert!(first[5].contains(part), "{part}");
+    }
+    assert!(first[4].contains("Level: a serial share") && first[6].lines().count() == 1 + 31);
+    assert!(first[7].starts_with("parameter,value,rise_of_deviance,threshold\nalpha,"));
     assert_eq!(fit(dir.path(), &args).status.code(), Some(0), "an earlier fit is replaced");
     assert!(first == read(), "not the same bytes");
     // A report, or anything else, is not.
@@ -193,6 +207,17 @@ fn a_ceiling_column_adds_the_corrected_fit() {
     assert!(corrected[0] < 0.03 && 0.03 < corrected[1], "{corrected:?}");
     let said = text(&fit(dir.path(), &["t.csv"]).stdout);
     assert!(said.contains("Relative to the ceiling"), "{said}");
+}
+
+/// A profile that stays below its threshold says so in the figure.
+#[test]
+fn an_open_end_is_seen() {
+    let dir = table("n,throughput\n2,90\n3,140\n4,160\n5,210\n");
+    let found = json(&fit(dir.path(), &["t.csv", "--json", "--out", "out"]));
+    let ends = |p: &str| found["laws"][2]["ci95"][p].as_array().cloned().unwrap();
+    let open = [ends("alpha"), ends("beta")].concat().iter().filter(|e| e.is_null()).count();
+    let svg = fs::read_to_string(dir.path().join("out/figures/profile.svg")).unwrap();
+    assert!(open > 0 && svg.matches("\nopen\n").count() == open, "{open}");
 }
 
 #[test]

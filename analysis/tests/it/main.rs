@@ -4,6 +4,7 @@ mod experiments;
 mod figures;
 mod fit;
 mod golden;
+mod law_figures;
 mod laws;
 mod report;
 mod tidy;
