@@ -1,4 +1,5 @@
-//! What a report costs: load, summarise and render synthetic runs of 1,000, 10,000 and 100,000 trials.
+//! What a report costs: load, summarise and render synthetic runs of 1,000, 10,000 and 100,000 trials, and of 60 models
+//! with their scalability laws.
 //!
 //! `cargo bench --profile analysis -p amdahl-analysis`; the run is written to a temporary directory
 //! first, so reading and parsing are in, the writing of the report is not.
@@ -36,6 +37,22 @@ fn write_run(dir: &Path, trials: u32) -> u64 {
     trials.len() as u64
 }
 
+/// Sixty models at six worker counts: every one has its laws, in five figures.
+fn write_many_models(dir: &Path) -> u64 {
+    let model = |k: u32| Model::usl(&format!("python3.{}@v{k}/threads", 8 + k % 7), 0.02, 0.0005);
+    let spec = Spec {
+        cpus: 32,
+        workers: vec![1, 2, 4, 8, 16, 32],
+        models: (0..60).map(model).collect(),
+        workloads: vec!["cpu".to_owned()],
+        all_passes: false,
+        ..Spec::default()
+    };
+    let (header, trials) = synth::run(&spec);
+    synth::write(dir, &header, &trials).expect("the temporary directory takes it");
+    trials.len() as u64
+}
+
 fn report(dir: &Path) -> usize {
     let (models, workloads) = (Selection::all("model"), Selection::all("workload"));
     let frames = load(dir, &models, &workloads).expect("a synthetic run loads");
@@ -54,6 +71,11 @@ fn analysis(c: &mut Criterion) {
             b.iter(|| black_box(report(dir)));
         });
     }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    group.throughput(Throughput::Elements(write_many_models(dir.path())));
+    group.bench_with_input(BenchmarkId::from_parameter("60 models"), dir.path(), |b, dir| {
+        b.iter(|| black_box(report(dir)));
+    });
     group.finish();
 }
 

@@ -91,7 +91,9 @@ impl Multiples {
         for tick in xs.iter().filter(|t| x.0.holds(t.value)) {
             let at = x.0.at(tick.value);
             canvas.line(&[(at, area.y), (at, area.bottom())], hair);
-            if !tick.label.is_empty() {
+            // Half a label may stand out, but not into the next panel or off the page.
+            let inside = at + width_pt(&tick.label, SIZE_PT) / 2.0 < area.right() + RIGHT;
+            if !tick.label.is_empty() && inside {
                 canvas.text(&tick.label, (at, area.bottom() + 7.0), Anchor::Middle, INK);
             }
         }

@@ -163,7 +163,7 @@ fn key(panels: &[Panel<'_>], measure: Measure, with_trials: bool) -> String {
     });
     key.push_str("Grey ground: extrapolated.");
     if any(|r| !r.breaks.is_empty()) {
-        key.push_str(" Upright line: the machine changes; grey markers are not fitted.");
+        key.push_str(" Upright line: the machine changes; behind the first nothing is fitted.");
     }
     if any(|r| r.raw.selected.is_none()) {
         key.push_str(" *: too few N to choose a law.");
@@ -190,7 +190,7 @@ fn draw_panel(
     let y_ticks: Vec<Tick> = match measure {
         Measure::Speedup => ratio_ticks(lo, hi),
         Measure::Efficiency => linear_ticks(hi, 4),
-        Measure::Throughput => amount_ticks(0.0, hi, 3),
+        Measure::Throughput => amount_ticks(0.0, hi, 4),
     };
     grid.draw_frame(canvas, k, (&panel.row.model, &panel.label), (&x, &x_ticks), (&y, &y_ticks));
     let value = |n: f64, v: f64| measure.of(n, v, panel.gamma);

@@ -148,7 +148,7 @@ fn breaks(rows: &[&LawRow]) -> String {
     }
     let said = found.iter().map(|(n, c)| format!("behind N = {n} {}", c.words()));
     format!(
-        " Upright lines: {}; the fit ends at the first of them, and grey markers behind it are not fitted.",
+        " Upright lines: {}; the fit ends at the first of them, and what lies behind it is grey and not fitted.",
         said.collect::<Vec<_>>().join(", ")
     )
 }
