@@ -3,7 +3,7 @@
 
 mod table;
 
-use amdahl_stats::laws::{Analysis, Ends, Law, Options, Points, REACH};
+use amdahl_stats::laws::{Analysis, Break, Ends, Law, Options, Points, REACH};
 
 pub use table::{Table, TableError, read};
 
@@ -50,6 +50,8 @@ pub struct LawFigure {
     pub fitted_to: f64,
     /// The peak, where there is one.
     pub peak: Option<(f64, f64)>,
+    /// Where a break of the machine ended the fit.
+    pub ended: Option<Break>,
 }
 
 /// A law's curve.
@@ -108,6 +110,7 @@ impl LawFigure {
             curves,
             fitted_to,
             peak: raw.peak.map(|p| (p.n, p.throughput)),
+            ended: raw.ended(),
         }
     }
 }

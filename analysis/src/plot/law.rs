@@ -8,6 +8,7 @@ use crate::plot::Figure;
 use crate::plot::axis::{Axis, Spacing, Tick, amount, amount_ticks, linear_ticks};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, PAPER, Stroke};
 use crate::plot::clip::clip;
+use crate::plot::multiples::draw_break;
 use crate::plot::panel::{Area, Grid, draw_frame};
 use crate::plot::style::law_stroke;
 use crate::plot::text::{LINE_PT, SIZE_PT, ending, width_pt};
@@ -48,6 +49,10 @@ pub fn draw(figure: &LawFigure, legend: &[(Law, String)], facts: &str) -> Figure
         }
     }
     draw_peak(&mut canvas, area, (&x, &y), figure.peak);
+    if let Some(b) = figure.ended {
+        let marks: Vec<(f64, f64)> = figure.means.iter().map(|m| (x.at(m.0), y.at(m.1))).collect();
+        draw_break(&mut canvas, area, &x, &b, &marks);
+    }
     draw_points(&mut canvas, (&x, &y), figure);
     draw_lines(&mut canvas, area, figure, legend);
     grid.draw_key(&mut canvas);

@@ -1,6 +1,8 @@
 //! Small multiples: one small panel a model under its id and a line of facts, four in a row on a page, two in a column.
 //! Draws no data.
 
+use amdahl_stats::laws::Break;
+
 use crate::plot::axis::{Axis, Tick};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
 use crate::plot::panel::{Area, wrap};
@@ -129,6 +131,25 @@ impl Multiples {
             canvas.text(line, (6.0, top + (k as f64 + 0.5) * LINE_PT), Anchor::Left, GREY);
         }
     }
+}
+
+/// A thin line between the last worker count before the change and the next, and its name where marks are farthest.
+pub fn draw_break(canvas: &mut Canvas, area: &Area, x: &Axis, b: &Break, marks: &[(f64, f64)]) {
+    let at = x.at((b.after * (b.after + 1.0)).sqrt());
+    if !(area.x..=area.right()).contains(&at) {
+        return;
+    }
+    canvas.line(&[(at, area.y), (at, area.bottom())], Stroke::solid(GREY, 0.7));
+    let side = if at + 9.0 < area.right() { at + 5.0 } else { at - 5.0 };
+    let half = width_pt(b.change.label(), SIZE_PT) / 2.0 + 1.0;
+    let middle = f64::midpoint(area.y, area.bottom());
+    let clearance = |y: f64| {
+        let near = marks.iter().filter(|m| (m.0 - side).abs() < 8.0);
+        near.map(|m| (m.1 - y).abs()).fold(f64::INFINITY, f64::min)
+    };
+    let places = [area.bottom() - half, middle, area.y + half];
+    let y = places.into_iter().reduce(|a, b| if clearance(b) > clearance(a) { b } else { a });
+    canvas.upward(b.change.label(), (side, y.unwrap_or(middle)));
 }
 
 /// Splits rows evenly into figures of [`PANELS_MAX`] panels at most; a figure's name and title say which of them it is.

@@ -1,7 +1,7 @@
 //! A measure of scaling against N, one small panel a model: every trial, the fitted law with its band, the ceiling,
 //! shaded ground where the law is extrapolated, and the breaks of the machine.
 
-use amdahl_stats::laws::{Break, Ends, Law};
+use amdahl_stats::laws::{Ends, Law};
 
 use crate::laws::LawCurve;
 use crate::plot::axis::{
@@ -9,7 +9,7 @@ use crate::plot::axis::{
 };
 use crate::plot::canvas::{Canvas, FAINT, GREY, Stroke};
 use crate::plot::clip::clip;
-use crate::plot::multiples::{Multiples, parts};
+use crate::plot::multiples::{Multiples, draw_break, parts};
 use crate::plot::panel::Area;
 use crate::plot::style::{Look, draw_marker, look};
 use crate::plot::text::{SIZE_PT, width_pt};
@@ -281,25 +281,6 @@ fn draw_band(canvas: &mut Canvas, area: &Area, curve: &LawCurve, style: &Look, a
     if outline.len() > 3 {
         canvas.polygon(&outline, style.color, 0.18);
     }
-}
-
-/// A thin line between the last worker count before the change and the next, and its name where marks are farthest.
-fn draw_break(canvas: &mut Canvas, area: &Area, x: &Axis, b: &Break, marks: &[(f64, f64)]) {
-    let at = x.at((b.after * (b.after + 1.0)).sqrt());
-    if !(area.x..=area.right()).contains(&at) {
-        return;
-    }
-    canvas.line(&[(at, area.y), (at, area.bottom())], Stroke::solid(GREY, 0.7));
-    let side = if at + 9.0 < area.right() { at + 5.0 } else { at - 5.0 };
-    let half = width_pt(b.change.label(), SIZE_PT) / 2.0 + 1.0;
-    let middle = f64::midpoint(area.y, area.bottom());
-    let clearance = |y: f64| {
-        let near = marks.iter().filter(|m| (m.0 - side).abs() < 8.0);
-        near.map(|m| (m.1 - y).abs()).fold(f64::INFINITY, f64::min)
-    };
-    let places = [area.bottom() - half, middle, area.y + half];
-    let y = places.into_iter().reduce(|a, b| if clearance(b) > clearance(a) { b } else { a });
-    canvas.upward(b.change.label(), (side, y.unwrap_or(middle)));
 }
 
 fn draw_points(

@@ -209,6 +209,30 @@ fn a_ceiling_column_adds_the_corrected_fit() {
     assert!(said.contains("Relative to the ceiling"), "{said}");
 }
 
+#[test]
+fn a_break_is_a_line_and_what_lies_behind_is_hollow() {
+    let rows: String =
+        [1, 2, 3, 4, 6, 8, 12].map(|n| format!("{n},{}\n", 100 * n.min(8) - n)).concat();
+    let dir = table(&format!("n,throughput\n{rows}"));
+    let found = json(&fit(dir.path(), &["t.csv", "--json", "--break", "8", "--out", "out"]));
+    let said = found["warnings"].to_string();
+    assert!(
+        said.contains(
+            "the fit ends at N = 8, behind which the machine changes; 1 larger worker count is"
+        ),
+        "{said}"
+    );
+    let svg = fs::read_to_string(dir.path().join("out/figures/fit.svg")).unwrap();
+    assert!(svg.contains("\nbreak\n") && svg.contains("hollow: not fitted"));
+    assert_eq!(
+        fs::read_to_string(dir.path().join("out/data/points.csv"))
+            .unwrap()
+            .matches("false")
+            .count(),
+        2
+    );
+}
+
 /// A profile that stays below its threshold says so in the figure.
 #[test]
 fn an_open_end_is_seen() {

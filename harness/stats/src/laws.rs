@@ -170,6 +170,14 @@ impl Analysis {
         }
     }
 
+    /// The break that kept points from the fit, if one did.
+    pub fn ended(&self) -> Option<Break> {
+        self.warnings.iter().find_map(|w| match *w {
+            Warning::BehindBreak { after, change, .. } => Some(Break { after, change }),
+            _ => None,
+        })
+    }
+
     /// The fit of a law.
     pub fn fit(&self, law: Law) -> Option<&Fit> {
         self.fits.iter().find(|f| f.law == law)

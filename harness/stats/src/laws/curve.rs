@@ -70,11 +70,13 @@ impl Fit {
         let open = OPEN * core.t * core.standard_error(target)?;
         let below = far(ends.lo, ends.hi).unwrap_or(-open);
         let above = far(ends.hi, ends.lo).unwrap_or(open);
-        let steps = || (1..=STEPS).map(|k| k as f64 / STEPS as f64);
-        let mut values: Vec<f64> = [below, above]
-            .iter()
-            .flat_map(|far| steps().map(move |s| estimate + far * s))
-            .collect();
+        // Towards an open end the curve bends near the estimate and is flat far away.
+        let side = |far: f64, closed: bool| {
+            let bend = if closed { 1 } else { 3 };
+            (1..=STEPS).map(move |k| estimate + far * (k as f64 / STEPS as f64).powi(bend))
+        };
+        let sides = side(below, ends.lo.is_some()).chain(side(above, ends.hi.is_some()));
+        let mut values: Vec<f64> = sides.collect();
         values.push(estimate);
         values.extend([ends.lo, ends.hi].into_iter().flatten());
         values.sort_by(f64::total_cmp);
