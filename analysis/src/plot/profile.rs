@@ -75,7 +75,8 @@ fn draw_panel(canvas: &mut Canvas, grid: &Multiples, k: usize, panel: &Panel<'_>
     let x = Axis { lo, hi, spacing: Spacing::Linear, from: area.x, to: area.right() };
     let top = TOP * p.threshold;
     let y = Axis { lo: 0.0, hi: top, spacing: Spacing::Linear, from: area.bottom(), to: area.y };
-    let (x_ticks, y_ticks) = (amount_ticks(lo, hi, 3), amount_ticks(0.0, top, 4));
+    let (x_ticks, y_ticks) =
+        (amount_ticks(lo, hi, (area.w / 28.0) as usize), amount_ticks(0.0, top, 4));
     grid.draw_frame(canvas, k, (panel.title, &interval(p)), (&x, &x_ticks), (&y, &y_ticks));
     if x.holds(0.0) {
         let at = x.at(0.0);

@@ -57,7 +57,7 @@ impl Measure {
         match self {
             Self::Speedup => "speed-up, X(N) / X(1)",
             Self::Efficiency => "efficiency, X(N) / N X(1)",
-            Self::Throughput => "throughput X(N), operations/s",
+            Self::Throughput => "throughput, operations/s",
         }
     }
 
@@ -159,7 +159,8 @@ fn key(panels: &[Panel<'_>], measure: Measure, with_trials: bool) -> String {
     key.push_str(match measure {
         Measure::Speedup => "Thin diagonal: ideal. ",
         Measure::Efficiency => "Thin level line: ideal. ",
-        Measure::Throughput => "Each panel has its own scale. ",
+        Measure::Throughput if panels.len() > 1 => "Each panel has its own scale. ",
+        Measure::Throughput => "",
     });
     key.push_str("Grey ground: extrapolated.");
     if any(|r| !r.breaks.is_empty()) {
