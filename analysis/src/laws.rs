@@ -3,7 +3,7 @@
 
 mod table;
 
-use amdahl_stats::laws::{Analysis, Break, Ends, Law, Options, Points, REACH};
+use amdahl_stats::laws::{Analysis, Break, Ends, Law, Options, Points, REACH, Sample};
 
 pub use table::{Table, TableError, read};
 
@@ -21,6 +21,8 @@ pub struct Study {
     pub corrected: Option<Analysis>,
     /// Everything measured, also what a break kept from the fit.
     pub all: Points,
+    /// Mean of the table's column `ceiling`, by N; empty without one.
+    pub ceilings: Vec<(f64, f64)>,
 }
 
 /// Fits every law to a table.
@@ -32,7 +34,14 @@ pub fn study(name: String, table: &Table, options: &Options) -> Result<Study, Ta
         let options = Options { predict: Vec::new(), ..options.clone() };
         Analysis::new(&points, &options)
     });
-    Ok(Study { name, raw, corrected, all })
+    Ok(Study { name, raw, corrected, all, ceilings: ceilings(&table.samples) })
+}
+
+fn ceilings(samples: &[Sample]) -> Vec<(f64, f64)> {
+    let of = |s: &Sample| Some(Sample { throughput: s.ceiling?, trial: None, ..*s });
+    let found: Vec<Sample> = samples.iter().filter_map(of).collect();
+    let means = Points::new(&found).map_or_else(|_| Vec::new(), |p| p.points);
+    means.into_iter().map(|p| (p.n, p.throughput)).collect()
 }
 
 /// What the figure shows.

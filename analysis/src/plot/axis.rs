@@ -99,6 +99,17 @@ pub fn worker_ticks(axis: &Axis, counts: &[u32], width: impl Fn(&str) -> f64) ->
     counts.iter().map(|n| Tick { value: f64::from(*n), label: label(n) }).collect()
 }
 
+/// Powers of two; where fewer than three lie in the range, round steps instead.
+pub fn worker_powers(x: &Axis) -> Vec<Tick> {
+    let tick = |value: f64| Tick { value, label: amount(value) };
+    let powers: Vec<Tick> =
+        (-10..=30).map(|k| 2f64.powi(k)).filter(|v| x.holds(*v)).map(tick).collect();
+    if powers.len() > 2 {
+        return powers;
+    }
+    linear_ticks(x.hi, 8).into_iter().filter(|t| x.holds(t.value)).map(|t| tick(t.value)).collect()
+}
+
 /// Ticks of ratios on a log2 axis: powers of two, and halves between them where there are few.
 pub fn ratio_ticks(lo: f64, hi: f64) -> Vec<Tick> {
     let powers: Vec<f64> = (-10..=14).map(|k| 2f64.powi(k)).collect();

@@ -5,7 +5,7 @@ use amdahl_stats::laws::Law;
 
 use crate::laws::{LawCurve, LawFigure};
 use crate::plot::Figure;
-use crate::plot::axis::{Axis, Spacing, Tick, amount, amount_ticks, linear_ticks};
+use crate::plot::axis::{Axis, Spacing, amount_ticks, worker_powers};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, PAPER, Stroke};
 use crate::plot::clip::clip;
 use crate::plot::multiples::draw_break;
@@ -99,17 +99,6 @@ fn axes(figure: &LawFigure, area: &Area) -> (Axis, Axis) {
     let y =
         Axis { lo: 0.0, hi: top * 1.06, spacing: Spacing::Linear, from: area.bottom(), to: area.y };
     (x, y)
-}
-
-/// Powers of two; where fewer than three lie in the range, round steps instead.
-fn worker_powers(x: &Axis) -> Vec<Tick> {
-    let tick = |value: f64| Tick { value, label: amount(value) };
-    let powers: Vec<Tick> =
-        (-10..=30).map(|k| 2f64.powi(k)).filter(|v| x.holds(*v)).map(tick).collect();
-    if powers.len() > 2 {
-        return powers;
-    }
-    linear_ticks(x.hi, 8).into_iter().filter(|t| x.holds(t.value)).map(|t| tick(t.value)).collect()
 }
 
 fn shade(canvas: &mut Canvas, area: &Area, x: &Axis, fitted_to: f64) {

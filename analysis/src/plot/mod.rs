@@ -14,6 +14,7 @@ pub mod efficiency;
 pub mod glance;
 pub mod karp_flatt;
 pub mod law;
+pub mod measure;
 pub mod multiples;
 pub mod panel;
 pub mod price;

@@ -5,10 +5,12 @@ use amdahl_stats::laws::{Ends, Law};
 
 use crate::laws::LawCurve;
 use crate::plot::axis::{
-    Axis, Spacing, Tick, amount, amount_ticks, linear_ticks, ratio_ticks, worker_ticks,
+    Axis, Spacing, Tick, amount, amount_ticks, linear_ticks, ratio_ticks, worker_powers,
+    worker_ticks,
 };
 use crate::plot::canvas::{Canvas, FAINT, GREY, Stroke};
 use crate::plot::clip::clip;
+use crate::plot::measure::Measure;
 use crate::plot::multiples::{Multiples, draw_break, parts};
 use crate::plot::panel::Area;
 use crate::plot::style::{Look, draw_marker, look};
@@ -20,56 +22,6 @@ use crate::summary::LawRow;
 const TRIALS_MAX: usize = 600;
 /// A curve further above the points than this is cut off, where the axis is linear.
 const HEADROOM: f64 = 1.35;
-
-/// What is drawn against N.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
-    /// X(N) over the fitted X(1).
-    Speedup,
-    /// The same over N.
-    Efficiency,
-    /// X(N).
-    Throughput,
-}
-
-impl Measure {
-    /// All, in the order of a report.
-    pub const ALL: [Self; 3] = [Self::Speedup, Self::Efficiency, Self::Throughput];
-
-    /// In names of files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Speedup => "speedup",
-            Self::Efficiency => "efficiency",
-            Self::Throughput => "throughput",
-        }
-    }
-
-    fn title(self) -> &'static str {
-        match self {
-            Self::Speedup => "Speed-up",
-            Self::Efficiency => "Efficiency",
-            Self::Throughput => "Throughput",
-        }
-    }
-
-    fn axis(self) -> &'static str {
-        match self {
-            Self::Speedup => "speed-up, X(N) / X(1)",
-            Self::Efficiency => "efficiency, X(N) / N X(1)",
-            Self::Throughput => "throughput, operations/s",
-        }
-    }
-
-    /// Of throughput `x` of `n` workers where the law says that one does `gamma`.
-    pub fn of(self, n: f64, x: f64, gamma: f64) -> f64 {
-        match self {
-            Self::Speedup => x / gamma,
-            Self::Efficiency => x / (gamma * n),
-            Self::Throughput => x,
-        }
-    }
-}
 
 /// The figures of one workload: more than one where there are many models.
 pub fn draw(workload: &str, rows: &[&LawRow], measure: Measure, facts: &str) -> Vec<Figure> {
@@ -88,9 +40,23 @@ pub fn draw(workload: &str, rows: &[&LawRow], measure: Measure, facts: &str) -> 
         .collect()
 }
 
+/// The figure of one table, which is no model and has a look of its own; `None` without a law.
+pub fn draw_table(row: &LawRow, look: Look, measure: Measure, facts: &str) -> Option<Figure> {
+    let panels = [Panel { look, ..Panel::of(row)? }];
+    let range = Some(y_range(measure, &panels));
+    let title =
+        format!("{} and its law against the number of workers, {}", measure.title(), row.model);
+    let svg = figure(&panels, measure, range, &title, facts);
+    Some(Figure { name: measure.name().to_owned(), svg, title })
+}
+
+/// More worker counts have no line each.
+const COUNTS_MAX: usize = 24;
+
 /// What one panel shows, in the unit of its axis.
 struct Panel<'a> {
     row: &'a LawRow,
+    look: Look,
     gamma: f64,
     curve: &'a LawCurve,
     label: String,
@@ -108,7 +74,7 @@ impl<'a> Panel<'a> {
             Law::Amdahl => format!("Amdahl{star} α {}", number(p.alpha)),
             Law::Usl => format!("USL{star} α {} β {}", number(p.alpha), number(p.beta)),
         };
-        Some(Self { row, gamma, curve: row.curve.as_ref()?, label })
+        Some(Self { row, look: look(&row.model), gamma, curve: row.curve.as_ref()?, label })
     }
 
     fn n_max(&self) -> f64 {
@@ -187,7 +153,11 @@ fn draw_panel(
     let spacing = if log { Spacing::Log } else { Spacing::Linear };
     let y = Axis { lo, hi, spacing, from: area.bottom(), to: area.y };
     shade(canvas, area, &x, panel);
-    let x_ticks = worker_ticks(&x, &counts, |l| width_pt(l, SIZE_PT));
+    let whole = panel.row.all.points.iter().all(|p| p.n.fract() == 0.0);
+    let x_ticks = match whole && counts.len() <= COUNTS_MAX {
+        true => worker_ticks(&x, &counts, |l| width_pt(l, SIZE_PT)),
+        false => worker_powers(&x),
+    };
     let y_ticks: Vec<Tick> = match measure {
         Measure::Speedup => ratio_ticks(lo, hi),
         Measure::Efficiency => linear_ticks(hi, 4),
@@ -205,7 +175,7 @@ fn draw_panel(
         let (cx, cy) = at(*n, *c);
         canvas.line(&[(cx - 3.6, cy), (cx + 3.6, cy)], Stroke::solid(GREY, 1.6));
     }
-    let style = look(&panel.row.model);
+    let style = panel.look;
     draw_band(canvas, area, panel.curve, &style, &at);
     let path: Vec<(f64, f64)> = panel.curve.points.iter().map(|(n, v, _)| at(*n, *v)).collect();
     clip(&path, area).iter().for_each(|p| canvas.line(p, Stroke::solid(style.color, 1.1)));

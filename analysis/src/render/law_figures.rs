@@ -6,7 +6,7 @@ use amdahl_stats::laws::{Change, Parameter};
 use super::{Illustration, Section, csv};
 use crate::plot::file_part;
 use crate::plot::style::look;
-use crate::plot::{self, Figure, scaling::Measure};
+use crate::plot::{self, Figure, measure::Measure};
 use crate::summary::{LawRow, Summary};
 
 /// Every figure, by workload.

@@ -10,13 +10,15 @@ use amdahl_stats::laws::{
 };
 use serde_json::Value;
 
-use crate::laws::{LawFigure, Study};
+use crate::laws::{LawCurve, LawFigure, Study};
 use crate::plot::canvas::INK;
+use crate::plot::measure::Measure;
 use crate::plot::style::{Look, Marker};
 use crate::plot::{self, Figure};
 use crate::render::format::UNKNOWN;
 use crate::render::terminal::aligned;
 use crate::render::{DATA_DIR, FIGURES_DIR, Rendered};
+use crate::summary::LawRow;
 
 /// Name of the numbers for machines.
 pub const FIT_FILE: &str = "fit.json";
@@ -66,7 +68,7 @@ fn profiles(study: &Study) -> Vec<Profile> {
     if usl.is_empty() { of(Law::Amdahl) } else { usl }
 }
 
-/// e(N), and the profiles of alpha and beta.
+/// e(N), the profiles of alpha and beta, and speed-up and efficiency.
 fn more_figures(study: &Study, profiles: &[Profile], facts: &str) -> Vec<Figure> {
     let name = study.name.as_str();
     let points = &study.raw.karp_flatt;
@@ -79,6 +81,21 @@ fn more_figures(study: &Study, profiles: &[Profile], facts: &str) -> Vec<Figure>
     let panels: Vec<plot::profile::Panel<'_>> = profiles.iter().map(panel).collect();
     let title = format!("Profile likelihood of what was fitted, {name}");
     figures.extend(plot::profile::draw("profile", &title, &panels, facts));
+    let row = LawRow {
+        model: study.name.clone(),
+        workload: String::new(),
+        curve: LawCurve::of(&study.raw, &study.all),
+        raw: study.raw.clone(),
+        corrected: None,
+        all: study.all.clone(),
+        ceilings: study.ceilings.clone(),
+        breaks: study.raw.ended().into_iter().collect(),
+        profiles: Vec::new(),
+    };
+    let ratios = [Measure::Speedup, Measure::Efficiency];
+    figures.extend(
+        ratios.into_iter().filter_map(|m| plot::scaling::draw_table(&row, TABLE, m, facts)),
+    );
     figures
 }
 

@@ -101,6 +101,8 @@ fn a_directory_gets_numbers_figure_and_points_and_the_same_each_time() {
         "figures/profile.svg",
         "data/karp-flatt.csv",
         "data/profile.csv",
+        "figures/speedup.svg",
+        "figures/efficiency.svg",
     ];
     let read = || names.map(|n| fs::read_to_string(out.join(n)).unwrap());
     let first = read();
@@ -119,6 +121,12 @@ fn a_directory_gets_numbers_figure_and_points_and_the_same_each_time() {
     }
     assert!(first[4].contains("Level: a serial share") && first[6].lines().count() == 1 + 31);
     assert!(first[7].starts_with("parameter,value,rise_of_deviance,threshold\nalpha,"));
+    for (svg, words) in
+        [(&first[8], "speed-up, X(N) / X(1)"), (&first[9], "efficiency, X(N) / N X(1)")]
+    {
+        assert!(svg.contains(words) && svg.contains("USL α 0.02 β 8.9e-4"), "{words}");
+        assert!(!svg.contains("ceiling") && svg.contains("width=\"3.40in\""));
+    }
     assert_eq!(fit(dir.path(), &args).status.code(), Some(0), "an earlier fit is replaced");
     assert!(first == read(), "not the same bytes");
     // A report, or anything else, is not.
@@ -200,7 +208,9 @@ fn a_ceiling_column_adds_the_corrected_fit() {
         })
         .collect();
     let dir = table(&format!("n,throughput,ceiling\n{rows}"));
-    let found = json(&fit(dir.path(), &["t.csv", "--json"]));
+    let found = json(&fit(dir.path(), &["t.csv", "--json", "--out", "out"]));
+    let svg = fs::read_to_string(dir.path().join("out/figures/speedup.svg")).unwrap();
+    assert!(svg.contains("Short bars: ceiling"));
     let ends = |v: &Value| [0, 1].map(|k| v["laws"][1]["ci95"]["alpha"][k].as_f64().unwrap());
     let (raw, corrected) = (ends(&found), ends(&found["ceiling_corrected"]));
     assert!(raw[0] > 0.03, "{raw:?}");

@@ -4,7 +4,7 @@ use amdahl_stats::laws::{Analysis, Ends, Fit};
 
 use super::{Named, Sheet, text};
 use crate::plot::file_part;
-use crate::plot::scaling::Measure;
+use crate::plot::measure::Measure;
 use crate::summary::{LawRow, Summary};
 
 pub(in crate::render) fn laws(s: &Summary) -> String {
