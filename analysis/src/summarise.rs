@@ -11,6 +11,7 @@ mod coverage;
 mod figures;
 mod latency;
 mod laws;
+mod limits;
 mod memory;
 mod price;
 mod rows;
@@ -55,6 +56,8 @@ pub fn summarise(
         speedups: figures::speedups(&judgement, &run.host),
         overlaps: figures::overlaps(&judgement, &run.host),
         budgets: figures::budgets(&judgement),
+        budget_curves: limits::curves(&judgement, cpus),
+        limits: limits::groups(&judgement, &trials),
         latencies: latency::figures(&frames.latencies, &cpu_bound, cpus),
         timelines: timeline::figures(&frames.spans, &cpu_bound, cpus),
         scaling: serial::scaling(&judgement, &frames.params, cpus, serial.is_some()),

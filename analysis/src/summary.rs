@@ -6,6 +6,7 @@
 mod experiments;
 mod figures;
 mod laws;
+mod limits;
 mod price;
 mod tables;
 
@@ -16,6 +17,7 @@ use crate::model::workload_id;
 pub use experiments::*;
 pub use figures::*;
 pub use laws::*;
+pub use limits::*;
 pub use price::*;
 pub use tables::*;
 
@@ -59,6 +61,10 @@ pub struct Summary {
     pub timelines: Vec<TimelineFigure>,
     /// Where the ideal N went, by workload.
     pub budgets: Vec<BudgetFigure>,
+    /// The same at every N, where there are several.
+    pub budget_curves: Vec<BudgetCurves>,
+    /// What stops each model, and how sure that is.
+    pub limits: Vec<LimitGroup>,
     /// e(N) against a known serial share.
     pub serial: Option<SerialFigure>,
     /// Scalability laws of CPU-bound cells; empty where no cell has three worker counts.

@@ -1,10 +1,9 @@
 //! The loss budget: a stacked bar a model; the parts add up to N.
 
 use crate::plot::axis::{Axis, Spacing, linear_ticks};
-use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, PAPER, Rgb, Stroke};
-use crate::plot::style::part_color;
+use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
 use crate::plot::text::{LINE_PT, SIZE_PT, width_pt};
-use crate::plot::{Figure, PAGE_PT, file_part};
+use crate::plot::{Figure, PAGE_PT, file_part, parts};
 use crate::summary::{BudgetFigure, BudgetRow, budget_parts};
 
 /// Height of one bar with the room around it, points.
@@ -20,7 +19,7 @@ pub fn draw(figure: &BudgetFigure, facts: &str) -> Figure {
         figure.rows.iter().map(|r| format!("{}, N = {}", r.model, r.workers)).collect();
     let left = names.iter().map(|n| width_pt(n, SIZE_PT)).fold(60.0, f64::max).min(210.0) + 8.0;
     let bars_h = ROW_H * figure.rows.len() as f64;
-    let height = TOP + bars_h + AXIS_H + 3.0 * LINE_PT + 4.0;
+    let height = TOP + bars_h + AXIS_H + parts::legend_height(PAGE_PT) + LINE_PT + 4.0;
     let mut canvas = Canvas::new(PAGE_PT, height);
     let (lo, hi) = range(&figure.rows);
     let x = Axis { lo, hi, spacing: Spacing::Linear, from: left, to: PAGE_PT - 14.0 };
@@ -30,7 +29,7 @@ pub fn draw(figure: &BudgetFigure, facts: &str) -> Figure {
         canvas.text(name, (left - 4.0, y), Anchor::Right, INK);
         draw_bar(&mut canvas, row, &x, y);
     }
-    draw_legend(&mut canvas, TOP + bars_h + AXIS_H);
+    draw_foot(&mut canvas, TOP + bars_h + AXIS_H);
     let title = format!("Loss budget, workload {}", figure.workload);
     let description = format!(
         "For each model one bar whose parts add up to its number of workers: what was achieved, and \
@@ -80,36 +79,15 @@ fn draw_bar(canvas: &mut Canvas, row: &BudgetRow, x: &Axis, y: f64) {
             (left, left - value)
         };
         let (a, b) = (x.at(from), x.at(to));
-        if b - a < 0.3 {
-            continue;
-        }
-        let color = part_color(key);
-        canvas.rect((a, y - half), (b, y + half), color, 1.0);
-        canvas.frame((a, y - half), (b, y + half), Stroke::solid(INK, 0.3));
-        let label = format!("{value:.2}");
-        if width_pt(&label, SIZE_PT) + 2.0 < b - a {
-            canvas.text(&label, (f64::midpoint(a, b), y), Anchor::Middle, contrast(color));
-        }
+        parts::segment(canvas, key, (a, y - half), (b, y + half), Some(&format!("{value:.2}")));
     }
     let n = x.at(f64::from(row.workers));
     canvas.line(&[(n, y - half - 1.5), (n, y + half + 1.5)], Stroke::solid(INK, 1.0));
 }
 
-fn contrast(ground: Rgb) -> Rgb {
-    if ground.luminance() > 0.45 { INK } else { PAPER }
-}
-
-fn draw_legend(canvas: &mut Canvas, top: f64) {
-    let parts = budget_parts(&amdahl_stats::Budget::default());
-    let column = (PAGE_PT - 12.0) / 4.0;
-    for (k, (key, label, _)) in parts.iter().enumerate() {
-        let x = 6.0 + column * (k % 4) as f64;
-        let y = top + ((k / 4) as f64 + 0.5) * LINE_PT;
-        canvas.rect((x, y - 3.2), (x + 9.0, y + 3.2), part_color(key), 1.0);
-        canvas.frame((x, y - 3.2), (x + 9.0, y + 3.2), Stroke::solid(INK, 0.3));
-        canvas.text(label, (x + 13.0, y), Anchor::Left, INK);
-    }
-    let y = top + 2.5 * LINE_PT;
+fn draw_foot(canvas: &mut Canvas, top: f64) {
+    parts::draw_legend(canvas, PAGE_PT, top);
+    let y = top + parts::legend_height(PAGE_PT) + 0.5 * LINE_PT;
     let text = "Means over blocks. Tick at the end: N. Left of 0: by how much the parts right of it exceed N.";
     canvas.text(text, (6.0, y), Anchor::Left, GREY);
 }

@@ -7,6 +7,7 @@
 
 pub mod axis;
 pub mod budget;
+pub mod budgets;
 pub mod canvas;
 pub mod ccdf;
 pub mod clip;
@@ -17,6 +18,7 @@ pub mod law;
 pub mod measure;
 pub mod multiples;
 pub mod panel;
+mod parts;
 pub mod price;
 pub mod profile;
 pub mod scaling;

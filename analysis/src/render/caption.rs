@@ -2,8 +2,9 @@
 
 use crate::render::format::{day, time_ns};
 use crate::summary::{
-    BudgetFigure, E_HALF_MAX, Expected, Finding, GlanceFigure, LatencyFigure, PriceFigure,
-    RunFacts, ScalingFigure, SerialFigure, SerialRow, SpeedupFigure, SpeedupSeries, TimelineFigure,
+    BudgetCurves, BudgetFigure, E_HALF_MAX, Expected, Finding, GlanceFigure, LatencyFigure,
+    PriceFigure, RunFacts, ScalingFigure, SerialFigure, SerialRow, SpeedupFigure, SpeedupSeries,
+    TimelineFigure,
 };
 
 /// Machine and date, the end of every caption.
@@ -105,8 +106,20 @@ pub(super) fn budget(f: &BudgetFigure, facts: &str) -> String {
         "Loss budget on `{}` at each model's decisive N: where the ideal N went. Parts of a bar are \
          means over blocks ({}) and add up to N, the tick at its end; left of 0 is what the parts \
          exceed N by. The parts have no intervals: they are shares of one sum and move together; the \
-         interval of `achieved` is that of the speed-up. {facts}",
+         interval of `achieved` is that of the speed-up, that of the largest loss stands in the table. {facts}",
         f.workload,
+        range_text(&blocks, "block")
+    )
+}
+
+pub(super) fn budget_curves(f: &BudgetCurves, facts: &str) -> String {
+    let rows = || f.models.iter().flatten();
+    let blocks: Vec<u32> = rows().map(|r| r.blocks).collect();
+    format!(
+        "Loss budget on `{}` against N = {}, as shares of N: a bar's parts are means over blocks ({}) and add up to 1. The letter in a \
+         part is that of the legend. Above each panel: the largest loss at its largest N. {facts}",
+        f.workload,
+        list(rows().map(|r| r.workers)),
         range_text(&blocks, "block")
     )
 }

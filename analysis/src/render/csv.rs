@@ -8,8 +8,8 @@ use amdahl_stats::{io_verdict_name, verdict_name};
 
 use crate::plot::file_part;
 use crate::summary::{
-    BudgetFigure, Estimate, GlanceFigure, LatencyFigure, SpeedupFigure, Summary, TimelineFigure,
-    budget_parts,
+    BudgetCurves, BudgetFigure, BudgetRow, Estimate, GlanceFigure, LatencyFigure, SpeedupFigure,
+    Summary, TimelineFigure, budget_parts,
 };
 
 pub(super) use experiments::{memory, resident, scaling, serial, start_up, timers};
@@ -94,14 +94,23 @@ pub(super) fn timeline(f: &TimelineFigure) -> Named {
 }
 
 pub(super) fn budget(f: &BudgetFigure) -> Named {
+    budget_rows(&format!("budget-{}", file_part(&f.workload)), f.rows.iter())
+}
+
+pub(super) fn budget_curves(f: &BudgetCurves) -> Named {
+    let name = format!("budget-over-n-{}", file_part(&f.workload));
+    budget_rows(&name, f.models.iter().flatten())
+}
+
+fn budget_rows<'a>(name: &str, rows: impl Iterator<Item = &'a BudgetRow>) -> Named {
     let mut sheet = Sheet::new(&["model", "workers", "part", "value", "blocks", "limited_by"]);
-    for r in &f.rows {
+    for r in rows {
         for (part, _, value) in budget_parts(&r.parts) {
             let (n, b) = (text(r.workers), text(r.blocks));
             sheet.row([&r.model, &n, part, &real(value), &b, &r.limited_by]);
         }
     }
-    vec![(format!("budget-{}", file_part(&f.workload)), sheet.0)]
+    vec![(name.to_owned(), sheet.0)]
 }
 
 /// Every decision with its numbers.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::render::tables::{self, Table};
 use crate::render::{
-    DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, caption, format, has_memory,
+    DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, caption, format, has_memory, limits,
 };
 use crate::summary::{BEYOND_MIN, CpuSpeeds, RunFacts, Summary};
 
@@ -30,6 +30,7 @@ pub(super) struct Chapter {
     percentiles: Table,
     beyond_min: u32,
     budget_table: Table,
+    limits: Vec<String>,
     counters: Table,
     absences: Table,
     parallelism: Table,
@@ -113,6 +114,7 @@ pub(super) fn chapter(
         percentiles: tables::percentiles(s),
         beyond_min: BEYOND_MIN as u32,
         budget_table: tables::budget(s),
+        limits: limits::paragraphs(s),
         counters: tables::counters(s),
         absences: tables::absences(s),
         parallelism: tables::parallelism(s),

@@ -7,6 +7,7 @@ mod csv;
 pub mod format;
 mod law_figures;
 pub mod laws;
+mod limits;
 mod markdown;
 mod tables;
 pub mod terminal;
@@ -170,6 +171,12 @@ fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
             caption::budget(f, facts),
             csv::budget(f),
         );
+    }
+    for f in &s.budget_curves {
+        for figure in plot::budgets::draw(f, facts) {
+            let caption = caption::budget_curves(f, facts);
+            add(Section::Budget, figure, caption, csv::budget_curves(f));
+        }
     }
     if let Some(f) = &s.serial {
         add(

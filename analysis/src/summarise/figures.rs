@@ -87,15 +87,23 @@ fn block_points(points: &[BlockPoint]) -> Vec<(u32, f64, Option<f64>)> {
 pub(super) fn budgets(judgement: &Judgement) -> Vec<BudgetFigure> {
     let mut figures: BTreeMap<&str, Vec<BudgetRow>> = BTreeMap::new();
     for row in judgement.parallelism.iter().filter(|r| r.decisive && in_every_figure(&r.workload)) {
-        let Some(parts) = row.budget else { continue };
-        figures.entry(&row.workload).or_default().push(BudgetRow {
-            model: row.model.clone(),
-            workers: row.workers,
-            parts,
-            blocks: row.blocks,
-            limited_by: row.limited_by.clone(),
-        });
+        if let Some(bar) = budget_row(row) {
+            figures.entry(&row.workload).or_default().push(bar);
+        }
     }
     let figure = |(workload, rows): (&str, _)| BudgetFigure { workload: workload.to_owned(), rows };
     figures.into_iter().map(figure).collect()
+}
+
+/// Where the ideal N of a row went, where that is known.
+pub(super) fn budget_row(row: &ParallelismRow) -> Option<BudgetRow> {
+    let parts = row.budget?;
+    Some(BudgetRow {
+        model: row.model.clone(),
+        workers: row.workers,
+        parts,
+        blocks: row.blocks,
+        limited_by: row.limited_by.clone(),
+        loss: row.limit.and_then(|l| l.loss).map(Estimate::from),
+    })
 }

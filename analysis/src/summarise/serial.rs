@@ -91,7 +91,11 @@ fn row(r: &ParallelismRow, share: f64, one_at_a_time: bool) -> Option<SerialRow>
 }
 
 /// By the model's verdict on `cpu`; where that has none, by what the runtime says of a lock.
-fn one_at_a_time(r: &ParallelismRow, judgement: &Judgement, trials: &[TrialRow]) -> bool {
+pub(super) fn one_at_a_time(
+    r: &ParallelismRow,
+    judgement: &Judgement,
+    trials: &[TrialRow],
+) -> bool {
     let of_cpu = |c: &&ParallelismRow| c.model == r.model && workload_id(&c.workload) == DECIDING;
     let verdict = judgement.parallelism.iter().filter(of_cpu).find(|c| c.decisive);
     match verdict.map(|c| c.verdict) {

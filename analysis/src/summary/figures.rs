@@ -187,6 +187,8 @@ pub struct BudgetRow {
     pub blocks: u32,
     /// Largest loss.
     pub limited_by: String,
+    /// Its size over blocks; absent with one block, or where no loss exceeds 5 % of N.
+    pub loss: Option<Estimate>,
 }
 
 /// Parts of a budget with key and label, in the order of figures and tables.

@@ -6,5 +6,6 @@ mod fit;
 mod golden;
 mod law_figures;
 mod laws;
+mod limits;
 mod report;
 mod tidy;

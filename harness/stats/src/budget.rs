@@ -50,7 +50,10 @@
 //! - Without a ceiling the CPU time beyond a·E1 can't be told apart: it stays in `unexplained`.
 //! - Without the shares at N or at 1 all of N - a is `unexplained`.
 
+mod limit;
+
 use crate::observation::{Observation, Shares};
+pub use limit::Limit;
 
 /// A loss below this share of N limits nothing: 5 %.
 pub(crate) const LOSS_MIN: f64 = 0.05;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::budget::Limit;
 use crate::interval::Interval;
 use crate::judge::{IoRow, IoVerdict, Judgement, ParallelismRow, Verdict};
 
@@ -33,6 +34,7 @@ fn parallelism_row(r: &ParallelismRow) -> Value {
         "blocks": r.blocks,
         "dropped_blocks": r.dropped,
         "limited_by": r.limited_by,
+        "limit": r.limit.as_ref().map_or(Value::Null, limit_json),
         "budget": Value::Null,
         "reasons": r.reasons,
     });
@@ -52,6 +54,17 @@ fn parallelism_row(r: &ParallelismRow) -> Value {
         row["budget"] = Value::Object(parts);
     }
     row
+}
+
+/// How sure `limited_by` is.
+fn limit_json(l: &Limit) -> Value {
+    json!({
+        "cause": l.cause,
+        "loss": interval_json(l.loss),
+        "largest_in_blocks": l.largest_in,
+        "blocks": l.blocks,
+        "not_told_apart_from": l.rival,
+    })
 }
 
 fn io_row(r: &IoRow) -> Value {

@@ -11,7 +11,7 @@ mod rule;
 
 use std::collections::BTreeMap;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Limit};
 use crate::interval::Interval;
 use crate::observation::{Machine, Missing, Observation};
 pub use across::{Comparison, compare};
@@ -95,6 +95,8 @@ pub struct ParallelismRow {
     pub limited_by: String,
     /// Mean over blocks.
     pub budget: Option<Budget>,
+    /// How sure the largest loss is; `None` where none exceeds 5 % of N, or nothing is known.
+    pub limit: Option<Limit>,
     /// Karp-Flatt serial share e(N) over blocks.
     pub karp_flatt: Option<Interval>,
     /// Why unknown, which blocks were dropped, what else a reader must know.

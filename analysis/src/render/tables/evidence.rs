@@ -45,7 +45,9 @@ pub(crate) fn budget(s: &Summary) -> Table {
             let mut row =
                 vec![format!("`{}`", f.workload), format!("`{}`", r.model), r.workers.to_string()];
             row.extend(budget_parts(&r.parts).map(|(_, _, v)| format::two_digits(v)));
-            row.extend([r.limited_by.replace('_', " "), r.blocks.to_string()]);
+            let cause = r.limited_by.replace('_', " ");
+            let cause = r.loss.map_or(cause.clone(), |l| format!("{cause} {}", format::ratio(&l)));
+            row.extend([cause, r.blocks.to_string()]);
             table.rows.push(row);
         }
     }

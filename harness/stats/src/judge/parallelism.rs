@@ -4,7 +4,7 @@
 use super::blocks::{Block, Selection, Series, grouped};
 use super::rule::{decide, saturates};
 use super::{BlockPoint, LEVEL, ParallelismRow, SHARE_MIN, SLOW_CPU, Verdict, karp_flatt};
-use crate::budget::{Budget, BudgetInput, TimeUse, loss_budget};
+use crate::budget::{Budget, BudgetInput, Limit, TimeUse, loss_budget};
 use crate::gates::percent;
 use crate::interval::{log_t_interval, t_interval};
 use crate::observation::{Contest, Machine};
@@ -50,7 +50,8 @@ fn row(series: &Series<'_>, workers: u32, machine: &Machine) -> ParallelismRow {
     let values = |of: &dyn Fn(&BlockPoint) -> Option<f64>| {
         t_interval(&points.iter().filter_map(of).collect::<Vec<_>>(), LEVEL)
     };
-    let budget = budget(&selection.used);
+    let budgets = budgets(&selection.used);
+    let budget = Budget::mean(&budgets);
     let mut row = ParallelismRow {
         speedup: ratios(|p| Some(p.speedup)),
         ceiling: ratios(|p| p.ceiling),
@@ -61,6 +62,7 @@ fn row(series: &Series<'_>, workers: u32, machine: &Machine) -> ParallelismRow {
         dropped: selection.dropped.len() as u32,
         limited_by: budget.map_or("unknown", |b| b.limited_by(workers)).to_owned(),
         budget,
+        limit: Limit::of(&budgets, workers),
         points,
         ..empty(series, workers, machine)
     };
@@ -90,6 +92,7 @@ fn empty(series: &Series<'_>, workers: u32, machine: &Machine) -> ParallelismRow
         dropped: 0,
         limited_by: "unknown".to_owned(),
         budget: None,
+        limit: None,
         karp_flatt: None,
         reasons: Vec::new(),
         points: Vec::new(),
@@ -113,8 +116,8 @@ fn point(block: &Block<'_>) -> BlockPoint {
     }
 }
 
-/// Mean over the blocks whose shares are known; over all, unexplained, where none are.
-fn budget(blocks: &[Block<'_>]) -> Option<Budget> {
+/// Of the blocks whose shares are known; of all, unexplained, where none are.
+fn budgets(blocks: &[Block<'_>]) -> Vec<Budget> {
     let of = |block: &Block<'_>| {
         loss_budget(&BudgetInput {
             workers: block.many.workers,
@@ -126,7 +129,7 @@ fn budget(blocks: &[Block<'_>]) -> Option<Budget> {
         })
     };
     let known: Vec<Budget> = blocks.iter().filter(|b| shares_known(b)).map(of).collect();
-    Budget::mean(&known).or_else(|| Budget::mean(&blocks.iter().map(of).collect::<Vec<_>>()))
+    if known.is_empty() { blocks.iter().map(of).collect() } else { known }
 }
 
 fn shares_known(block: &Block<'_>) -> bool {
