@@ -31,54 +31,62 @@ pub fn maybe_ratio(e: Option<Estimate>) -> String {
     e.map_or_else(|| UNKNOWN.to_owned(), |e| ratio(&e))
 }
 
-/// `98 % [97 %, 99 %]`.
+/// `98 [97, 99] %`.
 pub fn maybe_percent(e: Option<Estimate>) -> String {
-    let percent = |v: f64| format!("{:.0} %", v * 100.0);
-    match e {
-        None => UNKNOWN.to_owned(),
-        Some(Estimate { value, ci95: Some((lo, hi)), .. }) => {
-            format!("{} [{}, {}]", percent(value), percent(lo), percent(hi))
+    e.map_or_else(|| UNKNOWN.to_owned(), |e| in_unit(&e, 0.01, " %", |v| format!("{v:.0}")))
+}
+
+/// A value and its interval, both in one unit, which is said once.
+fn in_unit(e: &Estimate, unit: f64, name: &str, digits: fn(f64) -> String) -> String {
+    let number = |v: f64| digits(v / unit);
+    match e.ci95 {
+        Some((lo, hi)) => {
+            format!("{} [{}, {}]{name}", number(e.value), number(lo), number(hi))
         }
-        Some(e) => format!("{}{SINGLE}", percent(e.value)),
+        None => format!("{}{name}{SINGLE}", number(e.value)),
     }
 }
 
 /// Nanoseconds with the unit that gives one to three digits before the point.
 pub fn time_ns(ns: f64) -> String {
-    let (value, unit) = match ns.abs() {
-        v if v >= 1e9 => (ns / 1e9, "s"),
-        v if v >= 1e6 => (ns / 1e6, "ms"),
-        v if v >= 1e3 => (ns / 1e3, "µs"),
-        _ => (ns, "ns"),
-    };
-    format!("{} {unit}", three_digits(value))
+    let (unit, name) = unit_of_time(ns);
+    format!("{}{name}", three_digits(ns / unit))
+}
+
+fn unit_of_time(ns: f64) -> (f64, &'static str) {
+    match ns.abs() {
+        v if v >= 1e9 => (1e9, " s"),
+        v if v >= 1e6 => (1e6, " ms"),
+        v if v >= 1e3 => (1e3, " µs"),
+        _ => (1.0, " ns"),
+    }
 }
 
 /// A latency with its interval in the unit of its value: `5.02 [4.98, 5.06] ms`.
 pub fn time_estimate(e: &Estimate) -> String {
-    match e.ci95 {
-        None => format!("{}{SINGLE}", time_ns(e.value)),
-        Some((lo, hi)) => format!("{} [{}, {}]", time_ns(e.value), time_ns(lo), time_ns(hi)),
-    }
+    let (unit, name) = unit_of_time(e.value);
+    in_unit(e, unit, name, three_digits)
 }
 
 /// A count with a factor: `12.3 k`.
 pub fn count(value: f64) -> String {
-    let (value, unit) = match value.abs() {
-        v if v >= 1e9 => (value / 1e9, " G"),
-        v if v >= 1e6 => (value / 1e6, " M"),
-        v if v >= 1e4 => (value / 1e3, " k"),
-        _ => (value, ""),
-    };
-    format!("{}{unit}", three_digits(value))
+    let (factor, name) = factor_of(value);
+    format!("{}{name}", three_digits(value / factor))
+}
+
+fn factor_of(value: f64) -> (f64, &'static str) {
+    match value.abs() {
+        v if v >= 1e9 => (1e9, " G"),
+        v if v >= 1e6 => (1e6, " M"),
+        v if v >= 1e4 => (1e3, " k"),
+        _ => (1.0, ""),
+    }
 }
 
 /// A rate of events with its interval.
 pub fn count_estimate(e: &Estimate) -> String {
-    match e.ci95 {
-        None => format!("{}{SINGLE}", count(e.value)),
-        Some((lo, hi)) => format!("{} [{}, {}]", count(e.value), count(lo), count(hi)),
-    }
+    let (factor, name) = factor_of(e.value);
+    in_unit(e, factor, name, three_digits)
 }
 
 /// Three significant digits without an exponent.
@@ -136,12 +144,15 @@ mod tests {
     fn numbers_read_with_three_digits_and_their_interval() {
         let e = Estimate { value: 1.968, ci95: Some((1.951, 1.986)), n: 5 };
         assert_eq!(ratio(&e), "1.97 [1.95, 1.99]");
-        assert_eq!(maybe_percent(Some(e)), "197 % [195 %, 199 %]");
+        assert_eq!(maybe_percent(Some(e)), "197 [195, 199] %");
         assert_eq!(ratio(&Estimate { ci95: None, ..e }), "1.97†");
         assert_eq!(
             (time_ns(5_020_000.0), time_ns(999.0)),
             ("5.02 ms".to_owned(), "999 ns".to_owned())
         );
+        let wide = Estimate { value: 110_000.0, ci95: Some((91_300.0, 2_680_000.0)), n: 5 };
+        assert_eq!(time_estimate(&wide), "110 [91.3, 2680] µs");
+        assert_eq!(time_estimate(&Estimate { ci95: None, ..wide }), "110 µs†");
         assert_eq!((count(12_345.0), count(0.0)), ("12.3 k".to_owned(), "0.00".to_owned()));
         assert_eq!(
             (two_digits(-0.001), two_digits(-0.01)),

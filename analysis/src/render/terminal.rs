@@ -13,7 +13,7 @@ pub fn answer(chapters: &[Summary]) -> String {
         if chapters.len() > 1 {
             text.push_str(&format!("{}\n", s.run.name));
         }
-        text.push_str(&format!("{}\n\n", s.headline.replace('`', "")));
+        text.push_str(&format!("{}\n\n", s.headline.replace('`', "").replace("**", "")));
         let table = tables::answer(s);
         let rows: Vec<Vec<String>> = std::iter::once(&table.head)
             .chain(&table.rows)

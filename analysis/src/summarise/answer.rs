@@ -9,6 +9,9 @@ use crate::summary::{Answer, AnswerState, Coverage, Estimate, IoAnswer, RunFacts
 
 /// The workload whose verdict is the model's.
 pub(super) const DECIDING: &str = "cpu";
+/// Said once, since a number in prose has an interval or says where it is.
+const RANGES: &str =
+    " (speed-ups of several models are given as a range; the table has each with its interval)";
 /// Models named in one clause of the sentence; the table names all.
 const NAMED_MAX: usize = 4;
 
@@ -38,7 +41,7 @@ pub(super) fn answers(
     answers
 }
 
-/// The answer in one sentence, threads of one process first.
+/// The answer in one sentence, or a line for each way to share, threads of one process first.
 pub(super) fn headline(run: &RunFacts, answers: &[Answer]) -> String {
     let mut clauses = match run.host.cpus_available {
         0 | 1 => vec!["nothing can be told about parallelism".to_owned()],
@@ -51,7 +54,14 @@ pub(super) fn headline(run: &RunFacts, answers: &[Answer]) -> String {
     if clauses.is_empty() {
         clauses.push("nothing can be said: no workload that decides was measured".to_owned());
     }
-    format!("With {cpus} CPU{plural} available{note}, {}.", clauses.join("; "))
+    let available = format!("With {cpus} CPU{plural} available{note}");
+    match clauses.as_slice() {
+        [one] => format!("{available}, {one}."),
+        all => {
+            let ranges = if all.iter().any(|c| c.contains("speed-ups ")) { RANGES } else { "" };
+            format!("{available}{ranges}:\n\n- {}.", all.join(";\n- "))
+        }
+    }
 }
 
 fn parallelism_clauses(answers: &[Answer]) -> Vec<String> {
@@ -125,8 +135,9 @@ fn io(model: &str, judgement: &Judgement, coverage: &Coverage) -> Vec<IoAnswer> 
             verdict: row.verdict,
             ratio: row.throughput_ratio.map(Estimate::from),
             not_run: not_run(coverage, &row.model, &row.workload).filter(|_| row.blocks == 0),
+            // What to do about it stands in the notes.
             why: (row.verdict == IoVerdict::Unknown)
-                .then(|| row.reasons.first().cloned())
+                .then(|| row.reasons.first().map(|why| first_clause(why).to_owned()))
                 .flatten(),
         };
         match answers.iter_mut().find(|a| a.workload == row.workload) {
@@ -140,10 +151,10 @@ fn io(model: &str, judgement: &Judgement, coverage: &Coverage) -> Vec<IoAnswer> 
 
 fn by_verdict(group: &[&Answer]) -> String {
     let phrases = [
-        (Verdict::Parallel, "run in parallel with"),
-        (Verdict::Partly, "run partly in parallel with"),
-        (Verdict::Serial, "run one at a time with"),
-        (Verdict::Unknown, "are undecided with"),
+        (Verdict::Parallel, "**run in parallel** with"),
+        (Verdict::Partly, "**run partly in parallel** with"),
+        (Verdict::Serial, "**run one at a time** with"),
+        (Verdict::Unknown, "are **undecided** with"),
     ];
     let clause = |(verdict, phrase): (Verdict, &str)| {
         let of = |a: &&&Answer| matches!(a.state, AnswerState::Judged { verdict: v, .. } if v == verdict);
@@ -190,6 +201,7 @@ fn evidence(members: &[&Answer]) -> String {
         return format!("{}{more}", first_clause(why));
     }
     let limited = match limits[..] {
+        ["blocked"] => ", limited by being blocked".to_owned(),
         [one] if one != "nothing" => format!(", limited by {}", one.replace('_', " ")),
         _ => String::new(),
     };
@@ -218,7 +230,7 @@ fn speedup_words(speedups: &[(Estimate, u32)]) -> String {
         _ => {
             let lo = speedups.iter().map(|(s, _)| s.value).fold(f64::INFINITY, f64::min);
             let hi = speedups.iter().map(|(s, _)| s.value).fold(0.0, f64::max);
-            format!("speed-ups {lo:.2} to {hi:.2}, each with its interval in the table")
+            format!("speed-ups {lo:.2} to {hi:.2}")
         }
     }
 }

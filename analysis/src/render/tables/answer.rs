@@ -94,7 +94,7 @@ fn row(a: &Answer, common: Option<u32>) -> Vec<String> {
             row.push(speedup.map_or_else(blank, |s| format::ratio(&s) + &at));
             row.push(format::maybe_percent(*ceiling_share));
             row.push(format::maybe_ratio(*effective_cpus));
-            row.push(speedup.map_or_else(blank, |_| limit(limited_by)));
+            row.push(speedup.map_or_else(blank, |_| limited_by.replace('_', " ")));
         }
         AnswerState::NotRun { why } => {
             row.push(format!("not run: {why}"));
@@ -111,13 +111,6 @@ fn row(a: &Answer, common: Option<u32>) -> Vec<String> {
     }
     row.push(io_cell(a));
     row
-}
-
-fn limit(limited_by: &str) -> String {
-    match limited_by {
-        "nothing" => "nothing (no loss above 5 % of N)".to_owned(),
-        other => other.replace('_', " "),
-    }
 }
 
 /// One workload of several parameters is told at those that decide, and how it came out at the others.

@@ -56,8 +56,9 @@ fn decide(ratio: Option<Interval>, selection: &Selection<'_>) -> (IoVerdict, Opt
         return (IoVerdict::Unknown, None); // Nothing was run; the notes say why, block by block.
     }
     let Some(ratio) = ratio else {
+        let blocks = if used == 1 { "block gives" } else { "blocks give" };
         let why = format!(
-            "{used} usable block(s) give no interval: measure at least 3 (`--blocks 3`, or `--resume` \
+            "{used} usable {blocks} no interval: measure at least 3 (`--blocks 3`, or `--resume` \
              the run)"
         );
         return (IoVerdict::Unknown, Some(why));
