@@ -1,10 +1,11 @@
-//! Summaries to files: Markdown, SVG, CSV and JSON, all in memory. No arithmetic, no directories.
+//! Summaries to files: Markdown, HTML, SVG, CSV and JSON, all in memory. No arithmetic, no directories.
 //!
 //! The same summary gives the same bytes: no clock, no path of this machine, no order of a hash.
 
 mod caption;
 mod csv;
 pub mod format;
+mod html;
 mod law_figures;
 pub mod laws;
 mod limits;
@@ -22,6 +23,8 @@ use crate::summary::Summary;
 
 /// Name of the report's text.
 pub const REPORT_FILE: &str = "report.md";
+/// Name of the same as a page.
+pub const PAGE_FILE: &str = "report.html";
 /// Name of the decisions for machines.
 pub const VERDICTS_FILE: &str = "verdicts.json";
 /// Directory of the figures.
@@ -41,7 +44,7 @@ pub enum RenderError {
 }
 
 /// Entries of a report's directory.
-const REPORT_OWNS: [&str; 4] = [REPORT_FILE, VERDICTS_FILE, FIGURES_DIR, DATA_DIR];
+const REPORT_OWNS: [&str; 5] = [REPORT_FILE, PAGE_FILE, VERDICTS_FILE, FIGURES_DIR, DATA_DIR];
 
 /// A report in memory: paths relative to its directory, and contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,8 +122,11 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
         }
         views.push(markdown::chapter(summary, &illustrations, &prefix, &mut number));
     }
-    files.insert(REPORT_FILE.to_owned(), markdown::report(&views)?.into_bytes());
+    let text = markdown::report(&views)?;
+    files.insert(REPORT_FILE.to_owned(), text.clone().into_bytes());
     files.insert(VERDICTS_FILE.to_owned(), verdicts::json(chapters)?.into_bytes());
+    // Last, since it shows and links to what is there.
+    files.insert(PAGE_FILE.to_owned(), html::page(&text, &files)?.into_bytes());
     Ok(Rendered { owned: &REPORT_OWNS, files, first_figure })
 }
 

@@ -7,5 +7,6 @@ mod golden;
 mod law_figures;
 mod laws;
 mod limits;
+mod page;
 mod report;
 mod tidy;

@@ -97,6 +97,15 @@ fn every_link_of_the_report_leads_to_a_file_of_it() {
     }
     let figures = fs::read_dir(dir.join("figures")).unwrap().count();
     assert_eq!(figures, links.iter().filter(|l| l.ends_with(".svg")).count(), "unused figures");
+    let page = fs::read_to_string(dir.join("report.html")).unwrap();
+    let hrefs: Vec<&str> =
+        page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    for link in links.iter().chain(&["report.md", "verdicts.json"]) {
+        assert!(hrefs.contains(link), "report.html does not lead to {link}");
+    }
+    for link in hrefs.iter().filter(|l| !l.starts_with('#') && **l != "data:,") {
+        assert!(dir.join(link).is_file(), "{link}");
+    }
 }
 
 #[test]
