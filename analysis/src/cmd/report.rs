@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::cli::ReportArgs;
 use crate::load::{self, RunFrames};
 use crate::place;
-use crate::render::{REPORT_FILE, Rendered, VERDICTS_FILE, render, terminal};
+use crate::render::{PAGE_FILE, REPORT_FILE, Rendered, VERDICTS_FILE, render, terminal};
 use crate::select::Selection;
 use crate::summarise::summarise;
 use crate::summary::Summary;
@@ -110,13 +110,17 @@ fn print(
         || "no figure: nothing was usable at N >= 2".to_owned(),
         |f| format!("first figure: {}", target.join(f).display()),
     );
+    // The last line is a contract, so the page has the one before.
+    let page = target.join(PAGE_FILE);
     let last = format!("report: {}  {figure}", report.display());
     let mut out = std::io::stdout().lock();
     let written = if args.json {
         eprintln!("{last}");
         out.write_all(&rendered.files[VERDICTS_FILE])
     } else {
-        out.write_all(format!("{}{last}\n", terminal::answer(chapters)).as_bytes())
+        out.write_all(
+            format!("{}page: {}\n{last}\n", terminal::answer(chapters), page.display()).as_bytes(),
+        )
     };
     match written {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()), // `| head` has seen enough.

@@ -104,7 +104,7 @@ pub(super) fn budget(f: &BudgetFigure, facts: &str) -> String {
     let blocks: Vec<u32> = f.rows.iter().map(|r| r.blocks).collect();
     format!(
         "Loss budget on `{}` at each model's decisive N: where the ideal N went. Parts of a bar are \
-         means over blocks ({}) and add up to N, the tick at its end; left of 0 is what the parts \
+         means over {} and add up to N, the tick at its end; left of 0 is what the parts \
          exceed N by. The parts have no intervals: they are shares of one sum and move together; the \
          interval of `achieved` is that of the speed-up, that of the largest loss stands in the table. {facts}",
         f.workload,
@@ -164,11 +164,11 @@ pub(super) fn serial_words(f: &SerialFigure) -> String {
         };
         let furthest = match misses.len() {
             0 => String::new(),
-            _ => format!(", and the furthest misses it by {furthest:.3}"),
+            _ => format!(" (the worst miss is {furthest:.3})"),
         };
         let held = format!(
-            "Where {what} is expected, {} of {told} intervals hold it{furthest}; without any bias {by_chance} would \
-             miss it by chance.",
+            "Where {what} is expected, {} of {told} intervals hold it{furthest}; without bias {by_chance} would miss it by \
+             chance.",
             told - misses.len()
         );
         let wide = format!(

@@ -76,6 +76,8 @@ fn a_report_is_written_named_last_and_linked() {
     let out = stdout(&output);
     let last = out.lines().last().unwrap();
     assert!(last.contains("reports/run-a/report.md"), "{last}");
+    assert_eq!(out.lines().rev().nth(1), Some("page: reports/run-a/report.html"));
+    assert!(bench.path("reports/run-a/report.html").is_file());
     let figure = last.rsplit(' ').next().unwrap();
     assert!(bench.path(figure).is_file(), "{last}");
     assert!(out.contains("serial: one at a time") && out.contains("parallel: all at once"));

@@ -56,13 +56,15 @@ pub(super) fn lay_out<'a>(
             let deciding = heads.get(k).is_some_and(|h| DECIDING.contains(&h.as_str()));
             let tag = if k == main { "th" } else { "td" };
             let span = if k + 1 == told { heads.len().saturating_sub(k).max(1) } else { 1 };
-            out.push(raw(opening(tag, number(k), is_long(&cell), span)));
+            // What spans columns is as wide as they are, which can be wider than a screen; a box in it is not.
+            let (open, close) = if span > 1 { ("<div>", "</div>") } else { ("", "") };
+            out.push(raw(opening(tag, number(k), is_long(&cell), span) + open));
             out.extend(match (k == main, deciding) {
                 (true, _) => jointed(cell),
                 (_, true) => marked(cell),
                 _ => cell,
             });
-            out.push(raw(format!("</{tag}>")));
+            out.push(raw(format!("{close}</{tag}>")));
         }
         out.push(raw("</tr>\n".to_owned()));
     }
@@ -208,7 +210,7 @@ mod tests {
         let head = "| model | how | a | b |\n| :--- | :--- | ---: | ---: |\n";
         let why = "absent: ".to_owned() + &"word ".repeat(9);
         let text = made(&format!("{head}| `m` | {why} | – | – |\n| `m` | serial | – | – |\n"));
-        assert!(text.contains("<td class=\"long\" colspan=\"3\">absent: word"), "{text}");
+        assert!(text.contains("<td class=\"long\" colspan=\"3\"><div>absent: word"), "{text}");
         assert_eq!(text.matches('–').count(), 2, "a short one keeps its columns: {text}");
     }
 
