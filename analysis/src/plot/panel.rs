@@ -175,7 +175,9 @@ pub fn draw_frame(
     canvas.line(&[(area.x, area.y), (area.x, area.bottom()), (area.right(), area.bottom())], edge);
     canvas.text(x.2, (area.x + area.w / 2.0, area.bottom() + 18.0), Anchor::Middle, INK);
     if !y.2.is_empty() {
-        canvas.upward(y.2, (area.x - LEFT + 8.0, area.y + area.h / 2.0));
+        // A title longer than its axis would leave the figure at the top.
+        let middle = (area.y + area.h / 2.0).max(width_pt(y.2, SIZE_PT) / 2.0 + 2.0);
+        canvas.upward(y.2, (area.x - LEFT + 8.0, middle));
     }
 }
 
@@ -203,10 +205,9 @@ pub fn series_stroke(style: &Look) -> Stroke {
 
 /// An interval as an upright bar with caps that reach `cap` to either side.
 pub fn draw_interval(canvas: &mut Canvas, x: f64, (top, bottom): (f64, f64), cap: f64) {
-    let stroke = Stroke::solid(INK, 0.7);
-    canvas.line(&[(x, top), (x, bottom)], stroke);
-    canvas.line(&[(x - cap, top), (x + cap, top)], stroke);
-    canvas.line(&[(x - cap, bottom), (x + cap, bottom)], stroke);
+    let (l, r) = (x - cap, x + cap);
+    let one_line = [(l, top), (r, top), (x, top), (x, bottom), (l, bottom), (r, bottom)];
+    canvas.line(&one_line, Stroke::solid(INK, 0.7));
 }
 
 /// Splits models into panels of six at most, models of one kind of sharing together, and names the
