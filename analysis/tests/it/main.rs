@@ -7,5 +7,7 @@ mod golden;
 mod law_figures;
 mod laws;
 mod limits;
+mod pictures;
 mod report;
 mod tidy;
+mod visual;
