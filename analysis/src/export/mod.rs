@@ -1,6 +1,6 @@
 //! SVG figures to PDF and PNG, with the bundled font alone. krilla, resvg and png stop here.
 //!
-//! The same SVG gives the same bytes on every machine: no clock, no installed font. Knows nothing of what a figure shows.
+//! The same SVG gives the same bytes, whatever fonts are installed; no clock. Knows nothing of what a figure shows.
 
 mod boxes;
 mod drawing;
@@ -39,21 +39,21 @@ pub enum ExportError {
 }
 
 /// A figure in the formats that papers take.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Exported {
     /// One page of the figure's size; text is text, in embedded fonts.
     pub pdf: Vec<u8>,
     /// [`DPI`] dots an inch, on white.
     pub png: Vec<u8>,
-    /// Width of the figure, hundredths of an inch.
-    pub width_centi_in: u32,
+    /// Width and height of the figure, inches.
+    pub size_in: (f64, f64),
 }
 
 /// One figure, `(title, svg)`.
 pub fn figure(title: &str, svg: &str) -> Result<Exported, ExportError> {
     let drawing = Drawing::parse(svg)?;
-    let width_centi_in = (drawing.width_in() * 100.0).round() as u32;
-    Ok(Exported { pdf: drawing.pdf(title)?, png: drawing.png(DPI)?, width_centi_in })
+    let size_in = (f64::from(drawing.width_in()), f64::from(drawing.height_in()));
+    Ok(Exported { pdf: drawing.pdf(title)?, png: drawing.png(DPI)?, size_in })
 }
 
 /// Many figures, in the order given, on all CPUs.

@@ -25,12 +25,7 @@ const MARKERS: usize = 4;
 pub fn draw(figure: &LatencyFigure, facts: &str) -> Figure {
     let rows = rows(figure);
     let shown = trials_shown(figure);
-    let most = figure.curves.iter().map(|c| c.trials.len()).max().unwrap_or(0);
-    let thin = if most > shown {
-        format!("{shown} trials of each, evenly chosen")
-    } else {
-        "every trial".to_owned()
-    };
+    let thin = thin_lines(figure);
     let key = format!(
         "Thick: geometric mean over trials of the latency at each share, to where 20 operations of every \
          trial lie beyond. Thin: {thin}, to its last operation."
@@ -67,6 +62,15 @@ pub fn draw(figure: &LatencyFigure, facts: &str) -> Figure {
         name: format!("latency-{}", file_part(&figure.workload)),
         svg: canvas.finish(&title, &description),
         title,
+    }
+}
+
+/// What the thin lines are, in words.
+pub fn thin_lines(figure: &LatencyFigure) -> String {
+    let shown = trials_shown(figure);
+    match figure.curves.iter().any(|c| c.trials.len() > shown) {
+        true => format!("{shown} trials of each, evenly chosen"),
+        false => "every trial".to_owned(),
     }
 }
 

@@ -175,9 +175,18 @@ pub fn draw_frame(
     canvas.line(&[(area.x, area.y), (area.x, area.bottom()), (area.right(), area.bottom())], edge);
     canvas.text(x.2, (area.x + area.w / 2.0, area.bottom() + 18.0), Anchor::Middle, INK);
     if !y.2.is_empty() {
-        // A title longer than its axis would leave the figure at the top.
-        let middle = (area.y + area.h / 2.0).max(width_pt(y.2, SIZE_PT) / 2.0 + 2.0);
-        canvas.upward(y.2, (area.x - LEFT + 8.0, middle));
+        draw_upright_title(canvas, area, y.2);
+    }
+}
+
+/// The vertical axis' title; one much longer than its axis takes two lines, so that it does not run into the panels above and
+/// below.
+fn draw_upright_title(canvas: &mut Canvas, area: &Area, title: &str) {
+    let lines = wrap(title, area.h + 22.0);
+    for (k, line) in lines.iter().enumerate() {
+        let aside = (k as f64 - (lines.len() as f64 - 1.0) / 2.0) * 8.5;
+        let middle = (area.y + area.h / 2.0).max(width_pt(line, SIZE_PT) / 2.0 + 2.0);
+        canvas.upward(line, (area.x - LEFT + 8.0 + aside, middle));
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn files(list: &[(&Figure, &str)]) -> Result<BTreeMap<String, Vec<u8>
     for ((figure, caption), made) in list.iter().zip(export::figures(&drawn)) {
         let failed = |why| RenderError::Figure { name: figure.name.clone(), why };
         let made = made.map_err(failed)?;
-        let snippet = latex::figure(figure, caption, made.width_centi_in);
+        let snippet = latex::figure(figure, caption, made.size_in);
         let mut put = |ending: &str, bytes: Vec<u8>| {
             files.insert(format!("{FIGURES_DIR}/{}.{ending}", figure.name), bytes);
         };

@@ -3,15 +3,19 @@
 use crate::plot::{COLUMN_PT, Figure};
 use crate::render::FIGURES_DIR;
 
-/// The snippet of a figure. One as wide as a column stays in its column, a wider one spans both.
-pub(super) fn figure(figure: &Figure, caption: &str, width_centi_in: u32) -> String {
-    let in_column = f64::from(width_centi_in) <= COLUMN_PT / 72.0 * 100.0 + 0.5;
+/// A higher figure, in inches, may leave no room for its caption on the page.
+const HIGH_IN: f64 = 6.0;
+
+/// The snippet of a figure, width and height in inches. One as wide as a column stays in its column, a wider one spans both.
+pub(super) fn figure(figure: &Figure, caption: &str, (width, height): (f64, f64)) -> String {
+    let in_column = width <= COLUMN_PT / 72.0 + 0.005;
+    let shrunk = if height > HIGH_IN { ",height=.8\\textheight,keepaspectratio" } else { "" };
     let environment = if in_column { "figure" } else { "figure*" };
-    let width = trimmed(f64::from(width_centi_in) / 100.0);
+    let width = trimmed(width);
     let (name, title) = (&figure.name, words(&figure.title));
     format!(
         "% Needs \\usepackage{{graphicx}}; from another directory also \\graphicspath{{{{path/to/this/report/}}}}.\n\
-         \\begin{{{environment}}}\n  \\centering\n  \\includegraphics[width={width}in]{{{FIGURES_DIR}/{name}.pdf}}\n  \
+         \\begin{{{environment}}}\n  \\centering\n  \\includegraphics[width={width}in{shrunk}]{{{FIGURES_DIR}/{name}.pdf}}\n  \
          \\caption[{{{title}}}]{{{}}}\n  \\label{{fig:{name}}}\n\\end{{{environment}}}\n",
         words(caption)
     )
@@ -123,10 +127,10 @@ fn trimmed(inches: f64) -> String {
 mod tests {
     use super::*;
 
-    fn snippet(title: &str, caption: &str, width: u32) -> String {
+    fn snippet(title: &str, caption: &str, size: (f64, f64)) -> String {
         let drawn =
             Figure { name: "speedup-cpu".to_owned(), title: title.to_owned(), svg: String::new() };
-        figure(&drawn, caption, width)
+        figure(&drawn, caption, size)
     }
 
     #[test]
@@ -144,16 +148,18 @@ mod tests {
 
     #[test]
     fn width_decides_between_one_column_and_both() {
-        let narrow = snippet("Speed-up", "All of it.", 340);
+        let narrow = snippet("Speed-up", "All of it.", (3.4, 2.0));
         assert!(
             narrow.contains("\\begin{figure}\n") && narrow.contains("[width=3.4in]"),
             "{narrow}"
         );
-        let wide = snippet("Speed-up", "All of it.", 700);
+        let wide = snippet("Speed-up", "All of it.", (7.0, 2.0));
         assert!(wide.contains("\\begin{figure*}\n") && wide.contains("[width=7in]"), "{wide}");
         assert!(
             wide.contains("{figures/speedup-cpu.pdf}") && wide.contains("\\label{fig:speedup-cpu}")
         );
         assert!(wide.contains("\\caption[{Speed-up}]{All of it.}"), "{wide}");
+        let high = snippet("Speed-up", "All of it.", (7.0, 9.1));
+        assert!(high.contains("[width=7in,height=.8\\textheight,keepaspectratio]"), "{high}");
     }
 }

@@ -3,17 +3,18 @@
 //! All figures of all golden runs, of a crowded run and of a fit are taken from what is rendered, so a new figure is
 //! covered as soon as a report has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
 use amdahl_analysis::export::{Drawing, Frame, Grey, TextBox};
 use amdahl_analysis::load::load;
+use amdahl_analysis::plot::canvas::{Anchor, Canvas, INK};
 use amdahl_analysis::render::{laws, render};
 use amdahl_analysis::select::Selection;
 use amdahl_analysis::summarise::summarise;
-use amdahl_analysis::synth::{self, Spec};
+use amdahl_analysis::synth::{self, Model, Spec};
 
 use crate::figures::crowded;
 
@@ -31,6 +32,7 @@ static CASES: LazyLock<BTreeMap<String, Files>> = LazyLock::new(|| {
         }
     }
     cases.insert("crowded".to_owned(), made(&crowded()));
+    cases.insert("every-runtime".to_owned(), made(&every_runtime()));
     cases.insert("fit".to_owned(), fit());
     cases
 });
@@ -46,6 +48,42 @@ fn made(spec: &Spec) -> Files {
     let (header, trials) = synth::run(spec);
     synth::write(dir.path(), &header, &trials).unwrap();
     report(dir.path())
+}
+
+/// What a machine with everything installed has: panels so many that each is low.
+fn every_runtime() -> Spec {
+    let waiting =
+        ["python3.13", "python3.12", "python3.11", "python3.10", "python3.9", "python3.8"];
+    let mut models: Vec<Model> =
+        waiting.map(|p| Model::one_at_a_time(&format!("{p}/threads"))).to_vec();
+    let kinds = [
+        "threads",
+        "asyncio",
+        "subinterpreters",
+        "processes-fork",
+        "processes-forkserver",
+        "processes-spawn",
+    ];
+    models.extend(kinds.map(|kind| Model::parallel(&format!("python3.13t/{kind}"))));
+    models.extend(kinds[1..].iter().map(|kind| Model::parallel(&format!("python3.13/{kind}"))));
+    let others = [
+        "rust/threads",
+        "rust/rayon",
+        "rust/tokio",
+        "rust/processes",
+        "cpp/threads",
+        "go1.26/goroutines",
+        "go1.26/goroutines-pinned",
+        "java25/threads",
+        "java25/virtual",
+        "java17/threads",
+        "node20/workers",
+    ];
+    models.extend(others.map(Model::parallel));
+    models.push(Model::one_at_a_time("python3.13t+gil/threads"));
+    models.push(Model::one_at_a_time("python3.11@pyenv/threads"));
+    let workloads = vec!["cpu".to_owned()];
+    Spec { models, workloads, workers: vec![1, 2], blocks: 4, ..Spec::default() }
 }
 
 /// A table with trials, contention and a peak.
@@ -139,6 +177,28 @@ fn every_letter_of_a_figure_is_in_the_bundled_font() {
         }
     }
     fail(faults);
+}
+
+/// Letters that figures may come to need.
+const LETTERS: &str =
+    "αβγδελμνπρσΔΣ ×·±−≤≥≈≠→←↑↓√∞∂∑ …–—‑“”‘’†°½¼¾µ‰ ⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻₀₁₂₃₄₅₆₇₈₉ äöüßéèçñøåŁşž Жя □●▲";
+
+#[test]
+fn letters_of_every_figure_that_may_come_are_in_both_fonts() {
+    let mut letters: BTreeSet<char> = LETTERS.chars().chain(' '..='~').collect();
+    let plot = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plot");
+    for entry in fs::read_dir(plot).unwrap() {
+        letters.extend(fs::read_to_string(entry.unwrap().path()).unwrap().chars());
+    }
+    letters.retain(|c| !c.is_control());
+    let text: String = letters.iter().collect();
+    let mut canvas = Canvas::new(7200.0, 72.0);
+    canvas.text(&text, (10.0, 20.0), Anchor::Left, INK);
+    canvas.bold(&text, (10.0, 50.0), Anchor::Left);
+    let texts = Drawing::parse(&canvas.finish("t", "d")).unwrap().texts();
+    let lacking: Vec<&str> = texts.iter().map(|t| t.lacking.as_str()).collect();
+    assert_eq!(lacking, ["", ""]);
+    assert!(letters.len() > 150, "{text}");
 }
 
 /// One entry of a legend: the model it names, and where its piece of line and its marker are.
@@ -304,7 +364,9 @@ fn a_figure_comes_in_every_format_with_real_text() {
                 && png[16..20] == (if narrow { 1020u32 } else { 2100 }).to_be_bytes()
         );
         let snippet = std::str::from_utf8(file("tex")).unwrap();
-        assert!(snippet.contains(&format!("[width={tex}]{{figures/{name}.pdf}}")), "{snippet}");
+        let at = snippet.find(&format!("\\includegraphics[width={tex}"));
+        let path = snippet.find(&format!("{{figures/{name}.pdf}}"));
+        assert!(at.is_some() && at < path, "{snippet}");
         let depth = snippet.replace("\\{", "").replace("\\}", "");
         assert_eq!(depth.matches('{').count(), depth.matches('}').count(), "{snippet}");
     }
