@@ -111,13 +111,24 @@ fn chapters() -> Vec<Summary> {
     (1..=60).map(one).collect()
 }
 
+/// CPU time of this process so far, which a busy machine stretches less than time on the wall.
+fn cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks =
+        after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0 // USER_HZ, the same on every Linux.
+}
+
 fn figures(c: &mut Criterion) {
     let chapters = chapters();
+    let before = cpu_s();
     let made = render(&chapters).expect("the template fits").files;
+    let cpu = cpu_s() - before;
     let of = |ending: &str| made.keys().filter(|name| name.ends_with(ending)).count();
     let (drawn, printed) = (of(".svg"), of(".pdf"));
     assert!(drawn >= 600 && printed == drawn, "{drawn} figures, {printed} of them as PDF");
-    eprintln!("figures: {drawn}, of {} chapters", chapters.len());
+    eprintln!("figures: {drawn}, of {} chapters; {cpu:.1} s of CPU time", chapters.len());
     let mut group = c.benchmark_group("figures");
     group.sample_size(10).warm_up_time(Duration::from_millis(500));
     group.throughput(Throughput::Elements(drawn as u64));
