@@ -30,7 +30,7 @@ fn figures_look_as_they_did() {
     let (mut faults, mut expected) = (Vec::new(), Vec::new());
     for (name, drawing) in DRAWINGS.iter() {
         let path = dir.join(format!("{name}.png"));
-        let now = in_sixteen_shades(drawing.grey(PICTURE_DPI).unwrap());
+        let now = in_eight_shades(drawing.grey(PICTURE_DPI).unwrap());
         if updating {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, now.png(PICTURE_DPI).unwrap()).unwrap();
@@ -47,8 +47,8 @@ fn figures_look_as_they_did() {
 }
 
 /// Few shades make small files, and an eye sees no more.
-fn in_sixteen_shades(picture: Grey) -> Grey {
-    let shade = |p: &u8| ((u32::from(*p) * 15 + 127) / 255 * 17) as u8;
+fn in_eight_shades(picture: Grey) -> Grey {
+    let shade = |p: &u8| ((u32::from(*p) * 7 + 127) / 255 * 255 / 7) as u8;
     Grey { pixels: picture.pixels.iter().map(shade).collect(), ..picture }
 }
 
