@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod cmd;
+pub mod export;
 pub mod laws;
 pub mod load;
 pub mod model;

@@ -29,6 +29,10 @@ linked = re.findall(r"\]\((figures/[^)]+|data/[^)]+)\)", text)
 problems += [f"report.md links {link}, which is not there" for link in linked if not (report / link).exists()]
 if not linked:
     problems.append("report.md links no figure")
+figures = {path.stem: set() for path in (report / "figures").glob("*.svg")}
+for path in (report / "figures").iterdir():
+    figures.setdefault(path.stem, set()).add(path.suffix)
+problems += [f"figures/{name} has only {sorted(has)}" for name, has in figures.items() if has != {".svg", ".pdf", ".png", ".tex"}]
 for problem in problems:
     print("incomplete report:", problem, file=sys.stderr)
 sys.exit(bool(problems))

@@ -1,17 +1,22 @@
 //! A drawing surface in points over the SVG backend of plotters.
 //!
 //! The backend takes integers, so everything is drawn at ten times its size and the viewBox scales
-//! it back; it knows no dashes, so lines are cut here; and it clamps instead of clipping, so callers
+//! it back; it knows no dashes, so `slim` adds them to what it wrote; and it clamps instead of clipping, so callers
 //! clip. Knows nothing of axes or models.
 
 use plotters::prelude::{DrawingBackend, RGBAColor, RGBColor, SVGBackend, ShapeStyle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, IntoFont, TextStyle};
 
+use crate::plot::slim::slim;
 use crate::plot::text::{FAMILY, SIZE_PT};
+use crate::plot::thin::simplified;
 
 /// Drawing units in a point.
 const UNITS: f64 = 10.0;
+
+/// A line that is off by less looks the same in print, points.
+const INVISIBLE: f64 = 0.08;
 
 /// The SVG backend divides a font's size by this before it writes it.
 const BACKEND_FONT_RATIO: f64 = 1.24;
@@ -89,7 +94,7 @@ pub struct Canvas {
 }
 
 enum Op {
-    Path { points: Vec<(i32, i32)>, style: ShapeStyle },
+    Path { points: Vec<(i32, i32)>, style: ShapeStyle, dash: Dash },
     Rect { from: (i32, i32), to: (i32, i32), style: ShapeStyle },
     Polygon { points: Vec<(i32, i32)>, style: ShapeStyle },
     Circle { at: (i32, i32), radius: u32, style: ShapeStyle },
@@ -106,12 +111,11 @@ impl Canvas {
 
     /// A polyline.
     pub fn line(&mut self, points: &[(f64, f64)], stroke: Stroke) {
-        let pieces =
-            if stroke.dash.is_empty() { vec![points.to_vec()] } else { cut(points, stroke.dash) };
-        for piece in pieces.into_iter().filter(|p| p.len() > 1) {
-            let points = piece.into_iter().map(units).collect();
+        let points: Vec<(i32, i32)> =
+            simplified(points, INVISIBLE).into_iter().map(units).collect();
+        if points.len() > 1 {
             let style = shape(stroke.color, stroke.alpha, stroke.width);
-            self.ops.push(Op::Path { points, style });
+            self.ops.push(Op::Path { points, style, dash: stroke.dash });
         }
     }
 
@@ -167,7 +171,9 @@ impl Canvas {
             }
             backend.present().expect("the SVG backend writes into memory");
         }
-        with_head(&svg, self.width, self.height, title, description)
+        let body = svg.split_once('>').map_or(svg.as_str(), |(_, body)| body);
+        let body = slim(body, self.ops.iter().filter(|op| op.shows()).map(Op::dash), UNITS);
+        with_head(&body, self.width, self.height, title, description)
     }
 
     fn push_text(
@@ -185,9 +191,27 @@ impl Canvas {
 }
 
 impl Op {
+    /// The backend writes nothing where there is nothing to see.
+    fn shows(&self) -> bool {
+        match self {
+            Self::Path { style, .. }
+            | Self::Rect { style, .. }
+            | Self::Polygon { style, .. }
+            | Self::Circle { style, .. } => style.color.alpha() > 0.0,
+            Self::Text { .. } => true,
+        }
+    }
+
+    fn dash(&self) -> Dash {
+        match self {
+            Self::Path { dash, .. } => dash,
+            _ => &[],
+        }
+    }
+
     fn draw(&self, backend: &mut SVGBackend<'_>) -> bool {
         let drawn = match self {
-            Self::Path { points, style } => backend.draw_path(points.iter().copied(), style),
+            Self::Path { points, style, .. } => backend.draw_path(points.iter().copied(), style),
             Self::Rect { from, to, style } => backend.draw_rect(*from, *to, style, true),
             Self::Polygon { points, style } => backend.fill_polygon(points.iter().copied(), style),
             Self::Circle { at, radius, style } => backend.draw_circle(*at, *radius, style, true),
@@ -234,46 +258,13 @@ fn units(p: (f64, f64)) -> (i32, i32) {
     ((p.0 * UNITS).round() as i32, (p.1 * UNITS).round() as i32)
 }
 
-/// Cuts a polyline into the dashes that are drawn.
-fn cut(points: &[(f64, f64)], dash: Dash) -> Vec<Vec<(f64, f64)>> {
-    let mut pieces = Vec::new();
-    let (mut phase, mut left, mut piece) = (0, dash[0], Vec::new());
-    for pair in points.windows(2) {
-        let (mut from, to) = (pair[0], pair[1]);
-        let mut rest = (to.0 - from.0).hypot(to.1 - from.1);
-        if phase % 2 == 0 && piece.is_empty() {
-            piece.push(from);
-        }
-        while rest > 0.0 {
-            let step = left.min(rest);
-            let t = step / rest;
-            from = (from.0 + (to.0 - from.0) * t, from.1 + (to.1 - from.1) * t);
-            rest -= step;
-            left -= step;
-            if phase % 2 == 0 {
-                piece.push(from);
-            }
-            if left <= 1e-9 {
-                pieces.push(std::mem::take(&mut piece));
-                phase += 1;
-                left = dash[phase % dash.len()];
-                if phase % 2 == 0 {
-                    piece.push(from);
-                }
-            }
-        }
-    }
-    pieces.push(piece);
-    pieces
-}
-
-/// Replaces the backend's opening tag: real size, scaled coordinates, a title and a description.
-fn with_head(svg: &str, width: f64, height: f64, title: &str, description: &str) -> String {
-    let body = svg.split_once('>').map_or(svg, |(_, body)| body);
+/// Puts the body under our opening tag: real size, scaled coordinates, the font, a title and a description.
+fn with_head(body: &str, width: f64, height: f64, title: &str, description: &str) -> String {
     format!(
         "<svg width=\"{:.2}in\" height=\"{:.2}in\" viewBox=\"0 0 {} {}\" role=\"img\" \
          aria-labelledby=\"title desc\" xmlns=\"http://www.w3.org/2000/svg\" \
-         stroke-linecap=\"butt\" stroke-linejoin=\"round\">\n\
+         stroke-linecap=\"butt\" stroke-linejoin=\"round\" fill=\"none\" \
+         font-family=\"{FAMILY}\">\n\
          <title id=\"title\">{}</title>\n<desc id=\"desc\">{}</desc>{}",
         width / 72.0,
         height / 72.0,
@@ -294,17 +285,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dashes_keep_the_length_of_the_line() {
-        let pieces = cut(&[(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)], &[3.0, 2.0]);
-        let drawn: f64 = pieces
-            .iter()
-            .flat_map(|p| p.windows(2))
-            .map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1))
-            .sum();
-        assert!((drawn - 12.0).abs() < 1e-9, "{drawn}");
-    }
-
-    #[test]
     fn a_document_has_size_title_and_text_as_text() {
         let mut canvas = Canvas::new(72.0, 36.0);
         canvas.text("a<b", (10.0, 10.0), Anchor::Left, INK);
@@ -313,5 +293,20 @@ mod tests {
         assert!(svg.contains("<title id=\"title\">Title &amp; more</title>"));
         assert!(svg.contains("a&lt;b\n</text>"), "{svg}");
         assert!(svg.contains("font-size=\"80\""), "{svg}");
+    }
+
+    #[test]
+    fn a_dash_belongs_to_its_line_alone() {
+        let mut canvas = Canvas::new(72.0, 36.0);
+        let line = [(1.0, 1.0), (9.0, 1.0)];
+        canvas.line(&line, Stroke::solid(INK, 1.0));
+        canvas.line(&line, Stroke::solid(INK, 1.0).alpha(0.0).dashed(&[9.0, 9.0]));
+        canvas.text("<stroke opacity=\"1\">", (10.0, 10.0), Anchor::Left, INK);
+        canvas.line(&line, Stroke::solid(INK, 1.0).dashed(&[1.2, 1.6]));
+        let svg = canvas.finish("t", "d");
+        let lines: Vec<&str> = svg.lines().filter(|l| l.starts_with("<polyline")).collect();
+        assert_eq!(lines.len(), 2, "{svg}");
+        assert!(!lines[0].contains("dash") && lines[1].contains(" stroke-dasharray=\"12 16\""));
+        assert!(svg.contains("\n&lt;stroke opacity=&quot;1&quot;&gt;\n"), "{svg}");
     }
 }

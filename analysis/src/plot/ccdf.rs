@@ -10,23 +10,30 @@ use crate::plot::panel::{
 };
 use crate::plot::style::{draw_marker, look};
 use crate::plot::text::{SIZE_PT, width_pt};
+use crate::plot::thin::few;
 use crate::plot::{Figure, file_part};
 use crate::summary::{CcdfPoint, LatencyCurve, LatencyFigure};
 
 /// Height of a plot area, points.
 const PLOT_H: f64 = 120.0;
+/// Thin lines in one figure at most; more are one smear, and too much to load.
+const THIN_MAX: usize = 240;
 /// Markers on one curve.
 const MARKERS: usize = 4;
 
 /// Draws the figure; `facts` (machine and date) end its description.
 pub fn draw(figure: &LatencyFigure, facts: &str) -> Figure {
     let rows = rows(figure);
-    let key = "Thick: geometric mean over trials of the latency at each share, to where 20 operations of every \
-               trial lie beyond. Thin: every trial, to its last operation.";
+    let shown = trials_shown(figure);
+    let thin = thin_lines(figure);
+    let key = format!(
+        "Thick: geometric mean over trials of the latency at each share, to where 20 operations of every \
+         trial lie beyond. Thin: {thin}, to its last operation."
+    );
     let label = figure.curves.iter().map(|c| width_pt(&c.model, SIZE_PT)).fold(40.0, f64::max);
     let columns = figure.panel_workers.len().max(1);
     let plot_h = fitting_height(rows.len(), 0, PLOT_H);
-    let grid = Grid::with_side_legends(rows.len(), columns, label, plot_h, key);
+    let grid = Grid::with_side_legends(rows.len(), columns, label, plot_h, &key);
     let mut canvas = Canvas::new(grid.width, grid.height);
     let points = || {
         let shown = |c: &&LatencyCurve| figure.panel_workers.contains(&c.workers);
@@ -42,7 +49,7 @@ pub fn draw(figure: &LatencyFigure, facts: &str) -> Figure {
             let title =
                 if title.is_empty() { format!("N = {n}") } else { format!("{title}, N = {n}") };
             let area = &grid.areas[r * columns + k];
-            panel(&mut canvas, area, (&title, y_title), &curves, x_range, y_range);
+            panel(&mut canvas, area, (&title, y_title), (&curves, shown), x_range, y_range);
         }
         draw_legend_at(&mut canvas, grid.side_legend(r), models);
     }
@@ -56,6 +63,21 @@ pub fn draw(figure: &LatencyFigure, facts: &str) -> Figure {
         svg: canvas.finish(&title, &description),
         title,
     }
+}
+
+/// What the thin lines are, in words.
+pub fn thin_lines(figure: &LatencyFigure) -> String {
+    let shown = trials_shown(figure);
+    match figure.curves.iter().any(|c| c.trials.len() > shown) {
+        true => format!("{shown} trials of each, evenly chosen"),
+        false => "every trial".to_owned(),
+    }
+}
+
+/// How many trials of each curve are drawn.
+fn trials_shown(figure: &LatencyFigure) -> usize {
+    let shown = |c: &&LatencyCurve| figure.panel_workers.contains(&c.workers);
+    (THIN_MAX / figure.curves.iter().filter(shown).count().max(1)).max(2)
 }
 
 /// Models that share a row of panels, with its title.
@@ -75,7 +97,7 @@ fn panel(
     canvas: &mut Canvas,
     area: &Area,
     (title, y_title): (&str, &str),
-    curves: &[&LatencyCurve],
+    (curves, trials): (&[&LatencyCurve], usize),
     x_range: (f64, f64),
     y_range: (f64, f64),
 ) {
@@ -107,7 +129,7 @@ fn panel(
     };
     for curve in curves {
         let style = look(&curve.model);
-        for trial in &curve.trials {
+        for trial in few(&curve.trials, trials) {
             for piece in clip(&place(&trial.points), area) {
                 canvas.line(&piece, Stroke::solid(style.color, 0.4).alpha(0.45));
             }

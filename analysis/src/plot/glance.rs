@@ -7,6 +7,7 @@ use crate::plot::axis::{Axis, Spacing, linear_ticks};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
 use crate::plot::style::{draw_marker, look};
 use crate::plot::text::{LINE_PT, SIZE_PT, width_pt};
+use crate::plot::thin::apart;
 use crate::plot::{Figure, PAGE_PT, file_part};
 use crate::summary::{Estimate, GlanceFigure, GlanceRow};
 
@@ -133,8 +134,8 @@ fn draw_row(canvas: &mut Canvas, row: &GlanceRow, x: &Axis, y: f64) {
         let at = x.at(c.value);
         canvas.line(&[(at, y - 5.0), (at, y + 5.0)], Stroke::solid(GREY, 1.6));
     }
-    for (_, speedup, _) in p.blocks.iter().filter(|b| x.holds(b.1)) {
-        canvas.disc((x.at(*speedup), y + 4.2), 0.9, style.color, 0.7);
+    for at in apart(p.blocks.iter().filter(|b| x.holds(b.1)).map(|b| x.at(b.1))) {
+        canvas.disc((at, y + 4.2), 0.9, style.color, 0.7);
     }
     if let Some((lo, hi)) = p.speedup.and_then(|s| s.ci95) {
         let (a, b) = (x.at(x.clamp(lo)), x.at(x.clamp(hi)));

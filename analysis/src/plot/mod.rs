@@ -23,9 +23,11 @@ pub mod price;
 pub mod profile;
 pub mod scaling;
 pub mod serial;
+mod slim;
 pub mod speedup;
 pub mod style;
 pub mod text;
+pub mod thin;
 pub mod timeline;
 
 /// Width of a figure that fills one column of a two-column paper, points (3.4 in).

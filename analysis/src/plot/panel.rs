@@ -175,7 +175,18 @@ pub fn draw_frame(
     canvas.line(&[(area.x, area.y), (area.x, area.bottom()), (area.right(), area.bottom())], edge);
     canvas.text(x.2, (area.x + area.w / 2.0, area.bottom() + 18.0), Anchor::Middle, INK);
     if !y.2.is_empty() {
-        canvas.upward(y.2, (area.x - LEFT + 8.0, area.y + area.h / 2.0));
+        draw_upright_title(canvas, area, y.2);
+    }
+}
+
+/// The vertical axis' title; one much longer than its axis takes two lines, so that it does not run into the panels above and
+/// below.
+fn draw_upright_title(canvas: &mut Canvas, area: &Area, title: &str) {
+    let lines = wrap(title, area.h + 22.0);
+    for (k, line) in lines.iter().enumerate() {
+        let aside = (k as f64 - (lines.len() as f64 - 1.0) / 2.0) * 8.5;
+        let middle = (area.y + area.h / 2.0).max(width_pt(line, SIZE_PT) / 2.0 + 2.0);
+        canvas.upward(line, (area.x - LEFT + 8.0 + aside, middle));
     }
 }
 
@@ -203,10 +214,9 @@ pub fn series_stroke(style: &Look) -> Stroke {
 
 /// An interval as an upright bar with caps that reach `cap` to either side.
 pub fn draw_interval(canvas: &mut Canvas, x: f64, (top, bottom): (f64, f64), cap: f64) {
-    let stroke = Stroke::solid(INK, 0.7);
-    canvas.line(&[(x, top), (x, bottom)], stroke);
-    canvas.line(&[(x - cap, top), (x + cap, top)], stroke);
-    canvas.line(&[(x - cap, bottom), (x + cap, bottom)], stroke);
+    let (l, r) = (x - cap, x + cap);
+    let one_line = [(l, top), (r, top), (x, top), (x, bottom), (l, bottom), (r, bottom)];
+    canvas.line(&one_line, Stroke::solid(INK, 0.7));
 }
 
 /// Splits models into panels of six at most, models of one kind of sharing together, and names the

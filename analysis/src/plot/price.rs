@@ -5,6 +5,7 @@ use crate::plot::axis::{Axis, Spacing, linear_ticks};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
 use crate::plot::style::{draw_marker, look};
 use crate::plot::text::{LINE_PT, SIZE_PT, width_pt};
+use crate::plot::thin::apart;
 use crate::plot::{Figure, PAGE_PT};
 use crate::summary::{PriceFigure, PricePair, PriceRow};
 
@@ -94,8 +95,8 @@ fn draw_axis(canvas: &mut Canvas, x: &Axis, bottom: f64) {
 
 fn draw_row(canvas: &mut Canvas, pair: &PricePair, row: &PriceRow, x: &Axis, y: f64) {
     let style = look(&pair.pair.locked);
-    for (_, ratio) in row.blocks.iter().filter(|b| x.holds(b.1)) {
-        canvas.disc((x.at(*ratio), y + 3.6), 0.8, style.color, 0.6);
+    for at in apart(row.blocks.iter().filter(|b| x.holds(b.1)).map(|b| x.at(b.1))) {
+        canvas.disc((at, y + 3.6), 0.8, style.color, 0.6);
     }
     if let Some((lo, hi)) = row.ratio.and_then(|e| e.ci95) {
         let (a, b) = (x.at(x.clamp(lo)), x.at(x.clamp(hi)));

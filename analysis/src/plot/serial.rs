@@ -5,6 +5,7 @@ use crate::plot::canvas::{Canvas, GREY, Stroke};
 use crate::plot::clip::clip;
 use crate::plot::panel::{Area, Grid, draw_frame, draw_interval, draw_legend};
 use crate::plot::style::{draw_marker, look};
+use crate::plot::thin::apart;
 use crate::plot::{Figure, SERIES_MAX};
 use crate::summary::{Expected, SerialFigure, SerialRow};
 
@@ -113,8 +114,8 @@ fn draw_row(canvas: &mut Canvas, r: &SerialRow, at: f64, y: &Axis) {
     let style = look(&r.model);
     let to = y.at(r.expectation());
     canvas.line(&[(at - TICK, to), (at + TICK, to)], Stroke::solid(GREY, 0.9));
-    for e in r.blocks.iter().filter(|e| y.holds(**e)) {
-        canvas.disc((at + 1.6, y.at(*e)), 0.7, style.color, 0.6);
+    for dot in apart(r.blocks.iter().filter(|e| y.holds(**e)).map(|e| y.at(*e))) {
+        canvas.disc((at + 1.6, dot), 0.7, style.color, 0.6);
     }
     if let Some((lo, hi)) = r.e.and_then(|e| e.ci95) {
         let (bottom, top) = (y.at(y.clamp(lo)), y.at(y.clamp(hi)));

@@ -10,6 +10,7 @@ use crate::plot::panel::{
 };
 use crate::plot::style::{draw_marker, look};
 use crate::plot::text::{SIZE_PT, width_pt};
+use crate::plot::thin::apart;
 use crate::plot::{Figure, SERIES_MAX};
 use crate::summary::{SpeedupFigure, SpeedupSeries};
 
@@ -160,9 +161,10 @@ fn draw_series(
         canvas.line(&piece, series_stroke(&style).alpha(0.75));
     }
     for p in &series.points {
-        for (_, speedup, _) in p.blocks.iter().filter(|b| y.holds(b.1)) {
-            let (bx, by) = at(p.workers, *speedup);
-            canvas.disc((bx + slot * 0.5, by), 0.9, style.color, 0.6);
+        let held = p.blocks.iter().filter(|b| y.holds(b.1));
+        let dots: Vec<(f64, f64)> = held.map(|b| at(p.workers, b.1)).collect();
+        for by in apart(dots.iter().map(|d| d.1)) {
+            canvas.disc((dots[0].0 + slot * 0.5, by), 0.9, style.color, 0.6);
         }
         if let Some((lo, hi)) = p.speedup.and_then(|s| s.ci95) {
             let (cx, top) = at(p.workers, y.clamp(hi));

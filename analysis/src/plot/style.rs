@@ -26,6 +26,19 @@ pub enum Marker {
     Cross,
 }
 
+/// A bar across a marker: neighbouring versions differ where colours fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bar {
+    /// None.
+    Without,
+    /// From left to right.
+    Level,
+    /// From top to bottom.
+    Upright,
+    /// From corner to corner.
+    Slash,
+}
+
 /// How a model looks in every figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Look {
@@ -35,6 +48,8 @@ pub struct Look {
     pub marker: Marker,
     /// Hollow for free-threaded builds, for variants and for labelled runtimes.
     pub hollow: bool,
+    /// Bar of its version, for languages of which many versions stand side by side.
+    pub bar: Bar,
     /// Dash of its mechanism.
     pub dash: Dash,
 }
@@ -56,14 +71,40 @@ pub fn look(id: &str) -> Look {
     };
     let color = if m.free_threaded { darker(base) } else { base };
     let hollow = m.free_threaded ^ m.variant.is_some() ^ m.label.is_some();
-    Look { color, marker, hollow, dash }
+    Look { color, marker, hollow, bar: bar(&m), dash }
 }
 
 /// Draws a marker about `size` points wide.
 pub fn draw_marker(canvas: &mut Canvas, look: &Look, at: (f64, f64), size: f64) {
     mark(canvas, look.marker, at, size, look.color);
     if look.hollow && look.marker != Marker::Cross {
-        mark(canvas, look.marker, at, size * 0.5, PAPER);
+        let hole = if look.bar == Bar::Without { 0.5 } else { 0.62 };
+        mark(canvas, look.marker, at, size * hole, PAPER);
+    }
+    draw_bar(canvas, look, at, size);
+}
+
+/// In paper on a full marker, in its colour within a hollow one.
+fn draw_bar(canvas: &mut Canvas, look: &Look, (x, y): (f64, f64), size: f64) {
+    let (dx, dy) = match look.bar {
+        _ if look.marker == Marker::Cross => return,
+        Bar::Without => return,
+        Bar::Level => (1.0, 0.0),
+        Bar::Upright => (0.0, 1.0),
+        Bar::Slash => (0.7, -0.7),
+    };
+    let (color, half) = if look.hollow { (look.color, size * 0.3) } else { (PAPER, size * 0.38) };
+    let ends = [(x - dx * half, y - dy * half), (x + dx * half, y + dy * half)];
+    canvas.line(&ends, Stroke::solid(color, size * 0.22));
+}
+
+/// By pairs of minor versions, of which one is light and one is dark.
+fn bar(m: &ModelName) -> Bar {
+    match (m.language.as_str(), m.version.get(1)) {
+        ("python", Some(minor)) => {
+            [Bar::Level, Bar::Upright, Bar::Without, Bar::Slash][*minor as usize / 2 % 4]
+        }
+        _ => Bar::Without,
     }
 }
 
@@ -91,15 +132,16 @@ pub fn part_color(part: &str) -> Rgb {
     }
 }
 
-/// By minor version modulo eight: 3.8 to 3.15 differ from each other and from compiled languages.
+/// By minor version modulo eight: 3.8 to 3.15 differ from each other and from compiled languages. Light and dark take turns,
+/// so that in grey a version differs from its neighbour, whatever a label moves them on by.
 const PYTHONS: [Rgb; 8] = [
     Rgb(0x99, 0x99, 0x33), // 3.8
     Rgb(0x88, 0x22, 0x55), // 3.9
-    Rgb(0x44, 0xaa, 0x99), // 3.10
-    Rgb(0xcc, 0x79, 0xa7), // 3.11
+    Rgb(0xcc, 0x79, 0xa7), // 3.10
+    Rgb(0x11, 0x77, 0x33), // 3.11
     Rgb(0xe6, 0x9f, 0x00), // 3.12
     Rgb(0xd5, 0x5e, 0x00), // 3.13
-    Rgb(0x11, 0x77, 0x33), // 3.14
+    Rgb(0x44, 0xaa, 0x99), // 3.14
     Rgb(0x33, 0x22, 0x88), // 3.15
 ];
 

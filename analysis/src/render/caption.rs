@@ -1,5 +1,6 @@
 //! Captions: every figure says its N, machine, date, and what its marks are.
 
+use crate::plot::ccdf::thin_lines;
 use crate::render::format::{day, time_ns};
 use crate::summary::{
     BudgetCurves, BudgetFigure, E_HALF_MAX, Expected, Finding, GlanceFigure, LatencyFigure,
@@ -74,11 +75,12 @@ pub(super) fn latency(f: &LatencyFigure, facts: &str) -> String {
     );
     format!(
         "Latency of one operation of `{}`, N = {}: the share of operations that took longer (closed \
-         loop: an operation starts when the one before ends). Thin lines: every trial, to its last \
+         loop: an operation starts when the one before ends). Thin lines: {}, to its last \
          operation; thick: geometric mean over trials, to where 20 operations of every trial lie \
          beyond. {cost} The latency pass feeds no throughput number. {facts}",
         f.workload,
-        panels.join(" and ")
+        panels.join(" and "),
+        thin_lines(f)
     )
 }
 

@@ -13,11 +13,11 @@ use serde_json::Value;
 use crate::laws::{LawCurve, LawFigure, Study};
 use crate::plot::canvas::INK;
 use crate::plot::measure::Measure;
-use crate::plot::style::{Look, Marker};
+use crate::plot::style::{Bar, Look, Marker};
 use crate::plot::{self, Figure};
 use crate::render::format::UNKNOWN;
 use crate::render::terminal::aligned;
-use crate::render::{DATA_DIR, FIGURES_DIR, Rendered};
+use crate::render::{DATA_DIR, FIGURES_DIR, RenderError, Rendered, figures};
 use crate::summary::LawRow;
 
 /// Name of the numbers for machines.
@@ -32,7 +32,7 @@ pub fn json(study: &Study) -> Value {
 }
 
 /// Numbers, figure, and the points behind it.
-pub fn files(study: &Study) -> Result<Rendered, serde_json::Error> {
+pub fn files(study: &Study) -> Result<Rendered, RenderError> {
     let mut files = BTreeMap::new();
     let numbers = serde_json::to_string_pretty(&json(study))? + "\n";
     files.insert(FIT_FILE.to_owned(), numbers.into_bytes());
@@ -41,11 +41,14 @@ pub fn files(study: &Study) -> Result<Rendered, serde_json::Error> {
     let facts = format!("{}.", basis(study));
     let drawn = plot::law::draw(&figure, &legend, &facts);
     let path = format!("{FIGURES_DIR}/{}.svg", drawn.name);
-    files.insert(path.clone(), drawn.svg.into_bytes());
     let profiles = profiles(study);
-    for figure in more_figures(study, &profiles, &facts) {
-        files.insert(format!("{FIGURES_DIR}/{}.svg", figure.name), figure.svg.into_bytes());
-    }
+    let more = more_figures(study, &profiles, &facts);
+    let captions: Vec<String> =
+        more.iter().map(|f| format!("{}. {facts}", f.title.replace('`', "'"))).collect();
+    let first = caption(study, &facts);
+    let mut list = vec![(&drawn, first.as_str())];
+    list.extend(more.iter().zip(captions.iter().map(String::as_str)));
+    files.extend(figures::files(&list)?);
     let sheets = [
         ("karp-flatt", sheets::karp_flatt_csv(&study.raw)),
         ("profile", sheets::profiles_csv(&profiles)),
@@ -100,7 +103,17 @@ fn more_figures(study: &Study, profiles: &[Profile], facts: &str) -> Vec<Figure>
 }
 
 /// How a table looks, which is no model.
-const TABLE: Look = Look { color: INK, marker: Marker::Disc, hollow: false, dash: &[] };
+const TABLE: Look =
+    Look { color: INK, marker: Marker::Disc, hollow: false, bar: Bar::Without, dash: &[] };
+
+/// What the figure is, where it stands in a paper.
+fn caption(study: &Study, facts: &str) -> String {
+    format!(
+        "Throughput against the number of workers, `{}`, {facts} Discs: means over trials; small dots: trials; curves: fitted \
+         laws; band: 95 % for a new mean under the law that predicts, sampling error alone; grey ground: extrapolated.",
+        study.name.replace('`', "'")
+    )
+}
 
 /// What people read on the terminal.
 pub fn terminal(study: &Study) -> String {

@@ -1,11 +1,13 @@
-//! Summaries to files: Markdown, HTML, SVG, CSV and JSON, all in memory. No arithmetic, no directories.
+//! Summaries to files: Markdown, HTML, figures, CSV and JSON, all in memory. No arithmetic, no directories.
 //!
 //! The same summary gives the same bytes: no clock, no path of this machine, no order of a hash.
 
 mod caption;
 mod csv;
+mod figures;
 pub mod format;
 mod html;
+mod latex;
 mod law_figures;
 pub mod laws;
 mod limits;
@@ -18,6 +20,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::export::ExportError;
 use crate::plot::{self, Figure, speedup::Kind};
 use crate::summary::Summary;
 
@@ -41,6 +44,14 @@ pub enum RenderError {
     /// The decisions do not fit JSON.
     #[error("{VERDICTS_FILE}: {0}; please report this")]
     Json(#[from] serde_json::Error),
+    /// A figure that we drew can't be converted.
+    #[error("figure {name}: {why}; please report this")]
+    Figure {
+        /// File name without its ending.
+        name: String,
+        /// What is wrong with it.
+        why: ExportError,
+    },
 }
 
 /// Entries of a report's directory.
@@ -90,19 +101,14 @@ pub(crate) enum Section {
 /// Renders a report over one run or several; each run is judged and shown by itself.
 pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
     let mut files = BTreeMap::new();
-    let mut first_figure = None;
+    let mut drawn = Vec::new();
     let mut views = Vec::new();
     let mut number = 0;
     for (k, summary) in chapters.iter().enumerate() {
         let prefix = if chapters.len() > 1 { format!("run{}-", k + 1) } else { String::new() };
         let illustrations = illustrations(summary, &prefix);
-        for i in &illustrations {
-            let path = format!("{FIGURES_DIR}/{}.svg", i.figure.name);
-            first_figure.get_or_insert_with(|| path.clone());
-            files.insert(path, i.figure.svg.clone().into_bytes());
-            for (name, text) in &i.data {
-                files.insert(format!("{DATA_DIR}/{name}.csv"), text.clone().into_bytes());
-            }
+        for (name, text) in illustrations.iter().flat_map(|i| &i.data) {
+            files.insert(format!("{DATA_DIR}/{name}.csv"), text.clone().into_bytes());
         }
         files.insert(
             format!("{DATA_DIR}/{prefix}decisions.csv"),
@@ -121,7 +127,12 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
             files.insert(format!("{DATA_DIR}/{prefix}{name}.csv"), of(summary).into_bytes());
         }
         views.push(markdown::chapter(summary, &illustrations, &prefix, &mut number));
+        drawn.extend(illustrations);
     }
+    let figures: Vec<(&Figure, &str)> =
+        drawn.iter().map(|i| (&i.figure, i.caption.as_str())).collect();
+    files.extend(figures::files(&figures)?);
+    let first_figure = figures.first().map(|(f, _)| format!("{FIGURES_DIR}/{}.svg", f.name));
     let text = markdown::report(&views)?;
     files.insert(REPORT_FILE.to_owned(), text.clone().into_bytes());
     files.insert(VERDICTS_FILE.to_owned(), verdicts::json(chapters)?.into_bytes());

@@ -26,7 +26,7 @@ fn figures(spec: &Spec) -> BTreeMap<String, String> {
 static CROWDED: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| figures(&crowded()));
 
 /// Long names, many models, counts beyond the CPUs.
-fn crowded() -> Spec {
+pub(crate) fn crowded() -> Spec {
     let mut models = vec![Model::parallel("rust/threads"), Model::parallel("rust/processes")];
     for v in 8..15 {
         models.push(Model::one_at_a_time(&format!("python3.{v}@pyenv/threads")));

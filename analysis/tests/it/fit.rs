@@ -95,6 +95,9 @@ fn a_directory_gets_numbers_figure_and_points_and_the_same_each_time() {
     let names = [
         "fit.json",
         "figures/fit.svg",
+        "figures/fit.pdf",
+        "figures/fit.png",
+        "figures/fit.tex",
         "data/points.csv",
         "data/curves.csv",
         "figures/karp-flatt.svg",
@@ -104,26 +107,31 @@ fn a_directory_gets_numbers_figure_and_points_and_the_same_each_time() {
         "figures/speedup.svg",
         "figures/efficiency.svg",
     ];
-    let read = || names.map(|n| fs::read_to_string(out.join(n)).unwrap());
+    let read = || names.map(|n| fs::read(out.join(n)).unwrap());
     let first = read();
-    assert_eq!(first[0], fs::read_to_string(dir.path().join("copy.json")).unwrap());
-    let svg = &first[1];
+    assert_eq!(first[0], fs::read(dir.path().join("copy.json")).unwrap());
+    let svg = std::str::from_utf8(&first[1]).unwrap();
     for part in
         ["<title", "<desc", "width=\"3.40in\"", "USL, α = 0.0204", "extrapolated", "peak of USL"]
     {
         assert!(svg.contains(part), "{part}");
     }
     assert!(svg.len() < 150_000, "{}", svg.len());
-    assert_eq!(first[2].lines().count(), 1 + 64);
-    assert!(first[3].lines().count() > 200 && first[3].starts_with("law,n,throughput,ci95_lo,"));
+    let [points, curves] = [5, 6].map(|k| text(&first[k]));
+    assert_eq!(points.lines().count(), 1 + 64);
+    assert!(curves.lines().count() > 200 && curves.starts_with("law,n,throughput,ci95_lo,"));
+    let [karp_flatt, profile, karp_flatt_csv, profile_csv] = [7, 8, 9, 10].map(|k| text(&first[k]));
     for part in ["β [7.54e-4, 0.00103]", "α [0.0157, 0.0252]", "rise of the deviance"] {
-        assert!(first[5].contains(part), "{part}");
+        assert!(profile.contains(part), "{part}");
     }
-    assert!(first[4].contains("Level: a serial share") && first[6].lines().count() == 1 + 31);
-    assert!(first[7].starts_with("parameter,value,rise_of_deviance,threshold\nalpha,"));
-    for (svg, words) in
-        [(&first[8], "speed-up, X(N) / X(1)"), (&first[9], "efficiency, X(N) / N X(1)")]
-    {
+    assert!(
+        karp_flatt.contains("Level: a serial share") && karp_flatt_csv.lines().count() == 1 + 31
+    );
+    assert!(profile_csv.starts_with("parameter,value,rise_of_deviance,threshold\nalpha,"));
+    for (svg, words) in [
+        (text(&first[11]), "speed-up, X(N) / X(1)"),
+        (text(&first[12]), "efficiency, X(N) / N X(1)"),
+    ] {
         assert!(svg.contains(words) && svg.contains("USL α 0.02 β 8.9e-4"), "{words}");
         assert!(!svg.contains("ceiling") && svg.contains("width=\"3.40in\""));
     }

@@ -240,7 +240,8 @@ fn many_models_become_several_figures() {
         (0..60).map(|k| Model::usl(&id(k), 0.001 * f64::from(k), 0.0001 * f64::from(k % 5)));
     let r = report(&Spec { models: models.collect(), workers: vec![1, 2, 4, 8, 16, 32], ..spec() });
     for kind in ["law-speedup", "law-efficiency", "law-throughput", "karp-flatt", "profile"] {
-        let mine = r.files.keys().filter(|n| n.starts_with(&format!("figures/{kind}-cpu")));
+        let of_kind = |n: &&String| n.starts_with(&format!("figures/{kind}-cpu"));
+        let mine = r.files.keys().filter(of_kind).filter(|n| n.ends_with(".svg"));
         let svgs: Vec<&str> = mine.map(|n| r.text(n).unwrap()).collect();
         assert_eq!(svgs.len(), 5, "{kind}");
         assert!(

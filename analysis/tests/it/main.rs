@@ -8,5 +8,7 @@ mod law_figures;
 mod laws;
 mod limits;
 mod page;
+mod pictures;
 mod report;
 mod tidy;
+mod visual;
