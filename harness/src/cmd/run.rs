@@ -85,6 +85,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             host,
             runtimes: found.found.iter().map(|f| f.runtime.clone()).collect(),
             absent,
+            anonymous: false,
         };
         let name = format!("{}-{}-{id}", now.strftime("%Y%m%dT%H%M%SZ"), header.host.name);
         let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("runs")).join(name);
