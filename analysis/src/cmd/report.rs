@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use amdahl_schema::{Run, read_run};
+
+use crate::anonymise::Anonymiser;
+use crate::bundle::{self, Input};
 use crate::cli::ReportArgs;
 use crate::load::{self, RunFrames};
 use crate::place;
@@ -20,11 +24,17 @@ const REPORTS_DIR: &str = "reports";
 
 /// Writes the report; the last line of the output names it and its first figure.
 pub fn run(args: &ReportArgs) -> Result<()> {
-    let chapters = summarise_all(args)?;
+    let inputs = read(args)?;
+    let (models, workloads) = selections(args, &inputs)?;
+    let chapters = chapters(&inputs, &models, &workloads)?;
     let rendered = render(&chapters)?;
     let target = target(args, &chapters);
     place::place(&rendered, &target)?;
     link_latest(&target);
+    if args.bundle {
+        let command = again(&inputs, &models, &workloads);
+        eprintln!("{}", bundle::write(&inputs, &rendered, &target, &command)?);
+    }
     if let Some(path) = &args.json_out {
         write_json(path, &rendered)?;
     }
@@ -33,33 +43,76 @@ pub fn run(args: &ReportArgs) -> Result<()> {
 
 /// Loads and summarises every run, keeping what is selected.
 pub fn summarise_all(args: &ReportArgs) -> Result<Vec<Summary>> {
-    let models = Selection::new("model", &args.models)?;
-    let workloads = Selection::new("workload", &args.workloads)?;
-    check_selection(args, &models, &workloads)?;
+    let inputs = read(args)?;
+    let (models, workloads) = selections(args, &inputs)?;
+    chapters(&inputs, &models, &workloads)
+}
+
+/// Every run as the report is to see it: with `--anonymous` names are gone before anything else looks at it.
+fn read(args: &ReportArgs) -> Result<Vec<Input>> {
+    let read = |dir: &PathBuf| {
+        let mut run = read_run(dir)?;
+        let anonymiser = if args.anonymous { Some(anonymise(&mut run)?) } else { None };
+        Ok(Input { run, anonymiser })
+    };
+    args.runs.iter().map(read).collect()
+}
+
+fn anonymise(run: &mut Run) -> Result<Anonymiser> {
+    let users: Vec<String> =
+        ["USER", "LOGNAME", "SUDO_USER"].iter().filter_map(|v| std::env::var(v).ok()).collect();
+    let anonymiser = Anonymiser::of(&run.header, run.trials.iter().map(|(_, t)| t), &users)?;
+    anonymiser.header(&mut run.header)?;
+    for (_, trial) in &mut run.trials {
+        anonymiser.trial(trial)?;
+    }
+    Ok(anonymiser)
+}
+
+fn chapters(inputs: &[Input], models: &Selection, workloads: &Selection) -> Result<Vec<Summary>> {
     let mut chapters = Vec::new();
-    for dir in &args.runs {
-        let frames = load::load(dir, &models, &workloads)?;
-        warn_torn(dir, &frames);
-        let summary = summarise(&frames, &models, &workloads)
-            .with_context(|| format!("{}: summarising; please report this", dir.display()))?;
+    for Input { run, .. } in inputs {
+        let frames = load::frames(run.clone(), models, workloads)?;
+        warn_torn(&run.dir, &frames);
+        let summary = summarise(&frames, models, workloads)
+            .with_context(|| format!("{}: summarising; please report this", run.dir.display()))?;
         chapters.push(summary);
     }
     Ok(chapters)
 }
 
-fn check_selection(args: &ReportArgs, models: &Selection, workloads: &Selection) -> Result<()> {
-    if models.patterns().is_empty() && workloads.patterns().is_empty() {
-        return Ok(());
-    }
+/// What is asked for, in the names that the runs have now.
+fn selections(args: &ReportArgs, inputs: &[Input]) -> Result<(Selection, Selection)> {
+    let renamed = |pattern: &String| {
+        let anonymisers = inputs.iter().filter_map(|i| i.anonymiser.as_ref());
+        anonymisers.fold(pattern.clone(), |pattern, a| a.pattern(&pattern))
+    };
+    let of = |noun, patterns: &[String]| {
+        Selection::new(noun, &patterns.iter().map(renamed).collect::<Vec<_>>())
+    };
+    let (models, workloads) = (of("model", &args.models)?, of("workload", &args.workloads)?);
     let (mut all_models, mut all_workloads) = (BTreeSet::new(), BTreeSet::new());
-    for dir in &args.runs {
-        let (m, w) = load::ids(dir)?;
+    for Input { run, .. } in inputs {
+        let (m, w) = load::ids(run);
         all_models.extend(m);
         all_workloads.extend(w);
     }
     models.check(&all_models.into_iter().collect::<Vec<_>>())?;
     workloads.check(&all_workloads.into_iter().collect::<Vec<_>>())?;
-    Ok(())
+    Ok((models, workloads))
+}
+
+/// The command that makes this report again beside the manifest of its bundle.
+fn again(inputs: &[Input], models: &Selection, workloads: &Selection) -> Vec<String> {
+    let mut command = vec!["amdahl".to_owned(), "report".to_owned()];
+    command.extend(inputs.iter().map(|i| bundle::run_dir(&i.run)));
+    for (flag, of) in [("--models", models), ("--workloads", workloads)] {
+        if !of.patterns().is_empty() {
+            command.extend([flag.to_owned(), of.patterns().join(",")]);
+        }
+    }
+    command.extend(["--out".to_owned(), "../again".to_owned()]);
+    command
 }
 
 fn warn_torn(dir: &Path, frames: &RunFrames) {

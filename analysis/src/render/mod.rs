@@ -55,6 +55,8 @@ pub struct Rendered {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Path of the first figure, where there is one.
     pub first_figure: Option<String>,
+    /// Names of the figures, each with the paths of the points behind it.
+    pub figures: Vec<(String, Vec<String>)>,
 }
 
 impl Rendered {
@@ -91,6 +93,7 @@ pub(crate) enum Section {
 pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
     let mut files = BTreeMap::new();
     let mut first_figure = None;
+    let mut figures = Vec::new();
     let mut views = Vec::new();
     let mut number = 0;
     for (k, summary) in chapters.iter().enumerate() {
@@ -100,6 +103,8 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
             let path = format!("{FIGURES_DIR}/{}.svg", i.figure.name);
             first_figure.get_or_insert_with(|| path.clone());
             files.insert(path, i.figure.svg.clone().into_bytes());
+            let data = i.data.iter().map(|(name, _)| format!("{DATA_DIR}/{name}.csv"));
+            figures.push((i.figure.name.clone(), data.collect()));
             for (name, text) in &i.data {
                 files.insert(format!("{DATA_DIR}/{name}.csv"), text.clone().into_bytes());
             }
@@ -127,7 +132,7 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
     files.insert(VERDICTS_FILE.to_owned(), verdicts::json(chapters)?.into_bytes());
     // Last, since it shows and links to what is there.
     files.insert(PAGE_FILE.to_owned(), html::page(&text, &files)?.into_bytes());
-    Ok(Rendered { owned: &REPORT_OWNS, files, first_figure })
+    Ok(Rendered { owned: &REPORT_OWNS, files, first_figure, figures })
 }
 
 fn has_memory(s: &Summary) -> bool {

@@ -61,7 +61,12 @@ fn plotters_stops_in_the_canvas() {
 
 #[test]
 fn rooms_import_one_way() {
-    let later: [(&str, &[&str]); 7] = [
+    let later: [(&str, &[&str]); 9] = [
+        (
+            "src/anonymise",
+            &["load", "summarise", "summary", "plot", "render", "place", "bundle", "cmd"],
+        ),
+        ("src/bundle.rs", &["summarise", "summary", "plot", "cmd"]),
         ("src/laws", &["load", "summarise", "summary", "plot", "render", "place", "cmd"]),
         ("src/load", &["summarise", "summary", "plot", "render", "place", "cmd"]),
         ("src/summary.rs", &["load", "summarise", "plot", "render", "place", "cmd"]),

@@ -46,7 +46,7 @@ pub fn open(path: &Path, scratch: &Path) -> Result<Opened, BundleError> {
 }
 
 /// Whether a path is relative, of plain parts, and one way to write it.
-fn is_plain(path: &str) -> bool {
+pub fn is_plain(path: &str) -> bool {
     let part = |p: &str| !p.is_empty() && p != "." && p != "..";
     !path.contains(['\\', '\0', '\n']) && path.split('/').all(part)
 }
