@@ -65,10 +65,14 @@ impl Cleaner {
             }
         }
         let ours = map.get("lang").and_then(Value::as_str).is_some_and(|l| LANGS.contains(&l));
+        // What a worker of ours tells has names of one word that say nothing; others' may be anything.
+        let plain =
+            |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b));
         for texts in ["params", "details"] {
-            // What a worker of ours tells has known names; only of others' may the keys be anything.
-            if let Some(Value::Object(of)) = map.get_mut(texts).filter(|_| !ours) {
-                let cleaned = |(key, item): (String, Value)| (self.words.in_id(&key), item);
+            if let Some(Value::Object(of)) = map.get_mut(texts) {
+                let cleaned = |(key, item): (String, Value)| {
+                    (if ours && plain(&key) { key } else { self.words.in_id(&key) }, item)
+                };
                 *of = std::mem::take(of).into_iter().map(cleaned).collect();
             }
         }
