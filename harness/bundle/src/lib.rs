@@ -74,6 +74,3 @@ fn digest(mut from: impl Read, mut copy: Option<&mut dyn Write>) -> io::Result<(
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

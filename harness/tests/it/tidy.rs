@@ -38,6 +38,24 @@ fn the_measuring_side_links_neither_frames_nor_plots() {
     }
 }
 
+/// Where the page's figures were counted; other targets link a few others.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn the_page_counts_the_packages_of_the_measuring_program() {
+    let out = Command::new(env!("CARGO"))
+        .args(["tree", "-p", "amdahl", "-e", "normal,build", "--prefix", "none", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let tree = String::from_utf8_lossy(&out.stdout);
+    let packages: std::collections::BTreeSet<&str> =
+        tree.lines().map(|l| l.trim_end_matches(" (*)")).filter(|l| !l.is_empty()).collect();
+    let page = std::fs::read_to_string(root().join("../ARCHITECTURE.md")).unwrap();
+    let n = packages.len();
+    assert!(page.contains(&format!("[{n} packages]")), "ARCHITECTURE.md: {n} packages");
+    assert!(page.contains(&format!("{n} in that of `amdahl`")), "ARCHITECTURE.md: {n} packages");
+}
+
 /// Names of our crates among a manifest's dependencies; those for tests are left out.
 fn ours(manifest: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(manifest).unwrap();
