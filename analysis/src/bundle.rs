@@ -181,7 +181,7 @@ fn readme(manifest: &Manifest, top: &str) -> String {
          `report/report.md` is the report, `report/verdicts.json` its decisions, `report/data` the points behind each figure.\n\
          `MANIFEST.json` has the hash of every file, and for each figure its data and the command that makes it again.\n\n\
          ## Check it\n\n\
-         Where the archive or its directory lies:\n\n    amdahl reproduce {top} --dry-run\n\n\
+         Outside of the directory (or with the archive's name):\n\n    amdahl reproduce {top} --dry-run\n\n\
          verifies every hash, and shows what a repetition would measure. Without amdahl, in the directory:\n\n\
          \x20   jq -r '.files[] | .sha256 + \"  \" + .path' MANIFEST.json | sha256sum --check --quiet\n\n\
          Hashes find damage and changes. That nobody changed the manifest too is shown by the hash of the archive, where \

@@ -8,8 +8,9 @@ use super::words::Words;
 /// Runtimes of ours: their ids name public programs.
 const LANGS: [&str; 6] = ["rust", "cpp", "go", "java", "node", "python"];
 
-/// Variants and labels that ids of ours may have (`python3.13t+gil`, `python3.13@pyenv`).
-const MARKS: [&str; 8] = ["gil", "p1", "pyenv", "uv", "tools", "local", "system", "other"];
+/// Variants and labels that ids of ours may have (`python3.13t+gil`, `go1.26+p1`,
+/// `python3.13@pyenv2`), numbers aside.
+const MARKS: [&str; 8] = ["gil", "p", "pyenv", "uv", "tools", "local", "system", "other"];
 
 /// Workloads of ours.
 const WORKLOADS: [&str; 7] = ["noop", "cpu", "sleep", "pipe", "mem", "serial", "micro"];
@@ -134,12 +135,11 @@ impl Cleaner {
                 |rest: &str| rest.bytes().all(|b| b.is_ascii_digit() || b".t()*".contains(&b));
             runtime.strip_prefix(*lang).is_some_and(version)
         };
-        let marks = id.split('/').flat_map(|part| part.split(['+', '@']).skip(1));
+        let mut marks = id.split('/').flat_map(|part| part.split(['+', '@']).skip(1));
         let marked =
             |m: &str| MARKS.contains(&m.trim_end_matches(|c: char| c.is_ascii_digit() || c == '*'));
-        let p1 = |m: &str| m == "p1" || marked(m);
-        if WORKLOADS.contains(&id) || LANGS.iter().any(|l| of_ours(&l)) && marks.into_iter().all(p1)
-        {
+        let ours = LANGS.iter().any(of_ours) && marks.all(marked);
+        if ours || WORKLOADS.contains(&id) {
             return id.to_owned();
         }
         self.words.in_id(id)

@@ -144,17 +144,22 @@ pub fn compare(there: &Judgement, here: &Judgement, missing: &[AbsentModel]) -> 
     Comparison { rows: all(there).into_iter().map(row).collect() }
 }
 
+/// The verdict's own and what caused it; all of them are in the report.
+fn first_reasons(reasons: &[String]) -> Option<String> {
+    (!reasons.is_empty()).then(|| reasons.iter().take(2).cloned().collect::<Vec<_>>().join("; "))
+}
+
 fn all(judgement: &Judgement) -> Vec<Keyed<'_>> {
     let cpu = judgement.parallelism.iter().map(|r| {
         let decided = r.verdict != Verdict::Unknown;
         let name = verdict_name(r.verdict);
-        let found = Found { name, decided, why: r.reasons.first().cloned() };
+        let found = Found { name, decided, why: first_reasons(&r.reasons) };
         ((r.model.as_str(), r.workload.as_str(), r.workers), found)
     });
     let io = judgement.io_overlap.iter().map(|r| {
         let decided = r.verdict != IoVerdict::Unknown;
         let name = io_verdict_name(r.verdict);
-        let found = Found { name, decided, why: r.reasons.first().cloned() };
+        let found = Found { name, decided, why: first_reasons(&r.reasons) };
         ((r.model.as_str(), r.workload.as_str(), r.workers), found)
     });
     cpu.chain(io).collect()
