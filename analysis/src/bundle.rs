@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 
 use amdahl_bundle::{BundleError, EXTENSION, Packed, Source, is_plain, pack};
 use amdahl_schema::{
-    BundledFigure, BundledRun, HEADER_FILE, MANIFEST_VERSION, Manifest, Run, SCHEMA_VERSION,
+    BundledFigure, BundledRun, HEADER_FILE, MANIFEST_VERSION, Manifest, RunHeader, SCHEMA_VERSION,
     TRIALS_FILE, Tool,
 };
 use thiserror::Error;
 
 use crate::anonymise::{self, AnonymiseError, Anonymiser};
-use crate::load::run_name;
 use crate::render::{FIGURES_DIR, Rendered, format};
 
 /// Directory of the report in a bundle.
@@ -26,10 +25,21 @@ const README_FILE: &str = "README.md";
 /// A run as the report sees it.
 #[derive(Debug)]
 pub struct Input {
-    /// The run, without names where it is to be so.
-    pub run: Run,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// What the report calls it.
+    pub name: String,
+    /// Its header, without names where it is to be so.
+    pub header: RunHeader,
     /// What took them out.
     pub anonymiser: Option<Anonymiser>,
+}
+
+impl Input {
+    /// Where the run lies in a bundle.
+    pub fn run_dir(&self) -> String {
+        format!("runs/{}", self.name)
+    }
 }
 
 /// Why no bundle could be made.
@@ -64,11 +74,6 @@ pub enum ContentsError {
         /// What it said.
         source: std::io::Error,
     },
-}
-
-/// Where a run lies in a bundle.
-pub fn run_dir(run: &Run) -> String {
-    format!("runs/{}", run_name(run))
 }
 
 /// Packs runs and report beside the report's directory; what comes back says where, and the archive's hash.
@@ -107,15 +112,14 @@ fn add_run(
     input: &Input,
     scratch: &Path,
 ) -> Result<(), ContentsError> {
-    let run = &input.run;
-    let (name, dir) = (run_name(run), run_dir(run));
+    let (name, dir) = (input.name.clone(), input.run_dir());
     if name.contains('/') || !is_plain(&name) {
         return Err(ContentsError::Name { name });
     }
     let from = match &input.anonymiser {
-        None => run.dir.clone(),
+        None => input.dir.clone(),
         Some(anonymiser) => {
-            anonymise::write(anonymiser, &run.header, &run.dir, scratch)?;
+            anonymise::write(anonymiser, &input.header, &input.dir, scratch)?;
             scratch.to_owned()
         }
     };
@@ -145,16 +149,16 @@ fn manifest(inputs: &[Input], rendered: &Rendered, command: &[String]) -> Manife
         command: command.to_vec(),
     };
     let run = |input: &Input| BundledRun {
-        name: run_name(&input.run),
-        dir: run_dir(&input.run),
-        id: input.run.header.id.clone(),
-        started_utc: input.run.header.started_utc.clone(),
-        schema: input.run.header.schema,
+        name: input.name.clone(),
+        dir: input.run_dir(),
+        id: input.header.id.clone(),
+        started_utc: input.header.started_utc.clone(),
+        schema: input.header.schema,
     };
     Manifest {
         schema: MANIFEST_VERSION,
         tool: Tool { name: "amdahl".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-        anonymous: inputs.iter().all(|i| i.run.header.anonymous),
+        anonymous: inputs.iter().all(|i| i.header.anonymous),
         runs: inputs.iter().map(run).collect(),
         report: REPORT_DIR.to_owned(),
         command: command.to_vec(),

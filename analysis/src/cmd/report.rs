@@ -24,36 +24,39 @@ const REPORTS_DIR: &str = "reports";
 
 /// Writes the report; the last line of the output names it and its first figure.
 pub fn run(args: &ReportArgs) -> Result<()> {
-    let inputs = read(args)?;
-    let (models, workloads) = selections(args, &inputs)?;
-    let chapters = chapters(&inputs, &models, &workloads)?;
+    let (inputs, runs) = read(args)?;
+    let (models, workloads) = selections(args, &inputs, &runs)?;
+    let chapters = chapters(runs, &models, &workloads)?;
     let rendered = render(&chapters)?;
     let target = target(args, &chapters);
     place::place(&rendered, &target)?;
     link_latest(&target);
+    let mut last = String::new();
     if args.bundle {
         let command = again(&inputs, &models, &workloads);
-        eprintln!("{}", bundle::write(&inputs, &rendered, &target, &command)?);
+        last = bundle::write(&inputs, &rendered, &target, &command)? + "\n";
     }
     if let Some(path) = &args.json_out {
         write_json(path, &rendered)?;
     }
-    print(args, &chapters, &rendered, &target)
+    last.push_str(&named(&rendered, &target));
+    print(args, &chapters, &rendered, &last)
 }
 
 /// Loads and summarises every run, keeping what is selected.
 pub fn summarise_all(args: &ReportArgs) -> Result<Vec<Summary>> {
-    let inputs = read(args)?;
-    let (models, workloads) = selections(args, &inputs)?;
-    chapters(&inputs, &models, &workloads)
+    let (inputs, runs) = read(args)?;
+    let (models, workloads) = selections(args, &inputs, &runs)?;
+    chapters(runs, &models, &workloads)
 }
 
 /// Every run as the report is to see it: with `--anonymous` names are gone before anything else looks at it.
-fn read(args: &ReportArgs) -> Result<Vec<Input>> {
+fn read(args: &ReportArgs) -> Result<(Vec<Input>, Vec<Run>)> {
     let read = |dir: &PathBuf| {
         let mut run = read_run(dir)?;
         let anonymiser = if args.anonymous { Some(anonymise(&mut run)?) } else { None };
-        Ok(Input { run, anonymiser })
+        let (dir, name, header) = (dir.clone(), load::run_name(&run), run.header.clone());
+        Ok((Input { dir, name, header, anonymiser }, run))
     };
     args.runs.iter().map(read).collect()
 }
@@ -69,20 +72,21 @@ fn anonymise(run: &mut Run) -> Result<Anonymiser> {
     Ok(anonymiser)
 }
 
-fn chapters(inputs: &[Input], models: &Selection, workloads: &Selection) -> Result<Vec<Summary>> {
+fn chapters(runs: Vec<Run>, models: &Selection, workloads: &Selection) -> Result<Vec<Summary>> {
     let mut chapters = Vec::new();
-    for Input { run, .. } in inputs {
-        let frames = load::frames(run.clone(), models, workloads)?;
-        warn_torn(&run.dir, &frames);
+    for run in runs {
+        let dir = run.dir.clone();
+        let frames = load::frames(run, models, workloads)?;
+        warn_torn(&dir, &frames);
         let summary = summarise(&frames, models, workloads)
-            .with_context(|| format!("{}: summarising; please report this", run.dir.display()))?;
+            .with_context(|| format!("{}: summarising; please report this", dir.display()))?;
         chapters.push(summary);
     }
     Ok(chapters)
 }
 
 /// What is asked for, in the names that the runs have now.
-fn selections(args: &ReportArgs, inputs: &[Input]) -> Result<(Selection, Selection)> {
+fn selections(args: &ReportArgs, inputs: &[Input], runs: &[Run]) -> Result<(Selection, Selection)> {
     let renamed = |pattern: &String| {
         let anonymisers = inputs.iter().filter_map(|i| i.anonymiser.as_ref());
         anonymisers.fold(pattern.clone(), |pattern, a| a.pattern(&pattern))
@@ -92,7 +96,7 @@ fn selections(args: &ReportArgs, inputs: &[Input]) -> Result<(Selection, Selecti
     };
     let (models, workloads) = (of("model", &args.models)?, of("workload", &args.workloads)?);
     let (mut all_models, mut all_workloads) = (BTreeSet::new(), BTreeSet::new());
-    for Input { run, .. } in inputs {
+    for run in runs {
         let (m, w) = load::ids(run);
         all_models.extend(m);
         all_workloads.extend(w);
@@ -105,7 +109,7 @@ fn selections(args: &ReportArgs, inputs: &[Input]) -> Result<(Selection, Selecti
 /// The command that makes this report again beside the manifest of its bundle.
 fn again(inputs: &[Input], models: &Selection, workloads: &Selection) -> Vec<String> {
     let mut command = vec!["amdahl".to_owned(), "report".to_owned()];
-    command.extend(inputs.iter().map(|i| bundle::run_dir(&i.run)));
+    command.extend(inputs.iter().map(Input::run_dir));
     for (flag, of) in [("--models", models), ("--workloads", workloads)] {
         if !of.patterns().is_empty() {
             command.extend([flag.to_owned(), of.patterns().join(",")]);
@@ -152,12 +156,8 @@ fn write_json(path: &Path, rendered: &Rendered) -> Result<()> {
     fs::write(path, text).with_context(|| format!("{}: could not write", path.display()))
 }
 
-fn print(
-    args: &ReportArgs,
-    chapters: &[Summary],
-    rendered: &Rendered,
-    target: &Path,
-) -> Result<()> {
+/// The lines that name the page, the report and its first figure.
+fn named(rendered: &Rendered, target: &Path) -> String {
     let report = target.join(REPORT_FILE);
     let figure = rendered.first_figure.as_ref().map_or_else(
         || "no figure: nothing was usable at N >= 2".to_owned(),
@@ -165,15 +165,16 @@ fn print(
     );
     // The last line is a contract, so the page has the one before.
     let page = target.join(PAGE_FILE);
-    let last = format!("report: {}  {figure}", report.display());
+    format!("page: {}\nreport: {}  {figure}", page.display(), report.display())
+}
+
+fn print(args: &ReportArgs, chapters: &[Summary], rendered: &Rendered, last: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = if args.json {
         eprintln!("{last}");
         out.write_all(&rendered.files[VERDICTS_FILE])
     } else {
-        out.write_all(
-            format!("{}page: {}\n{last}\n", terminal::answer(chapters), page.display()).as_bytes(),
-        )
+        out.write_all(format!("{}{last}\n", terminal::answer(chapters)).as_bytes())
     };
     match written {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()), // `| head` has seen enough.

@@ -25,8 +25,9 @@ fn bench() -> (tempfile::TempDir, PathBuf) {
 fn a_bundle_lies_beside_the_report_holds_all_of_it_and_says_its_hash() {
     let (_dir, at) = bench();
     let output = report(&at, &["run-a", "--bundle"]);
-    let said = String::from_utf8(output.stderr).unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.lines().last().unwrap().starts_with("report: "), "{said}");
     let path = at.join("reports/run-a.bundle.tar.gz");
     let hash = Command::new("sha256sum").arg(&path).output().unwrap().stdout;
     let hash = String::from_utf8(hash).unwrap();
