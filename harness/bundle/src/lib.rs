@@ -1,9 +1,9 @@
 //! A bundle: recorded runs, the report made from them, and the hashes of both, in one archive.
 //!
-//! [`pack`] writes `NAME.bundle.tar.gz`, the same bytes from the same files; [`open`] trusts nothing: every
+//! [`pack()`] writes `NAME.bundle.tar.gz`, the same bytes from the same files; [`open`] trusts nothing: every
 //! path, size and hash is held against the manifest before anybody reads a run from it. The shape of the
 //! manifest is `amdahl-schema`'s; nothing here knows what a run means. Hashes find damage and changes; who
-//! rewrites a file *and* the manifest is found by the hash of the archive alone, which [`pack`] returns.
+//! rewrites a file *and* the manifest is found by the hash of the archive alone, which [`pack()`] returns.
 
 mod directory;
 mod error;

@@ -148,7 +148,7 @@ fn bundled(args: &ReproduceArgs, opened: &Opened) -> Result<PathBuf, Unable> {
         (None, _) => {
             let names = names.join(", ");
             return Err(Unable(format!(
-                "the bundle holds {}: choose one with --run: {names}",
+                "the bundle holds {} runs: choose one with --run: {names}",
                 runs.len()
             )));
         }

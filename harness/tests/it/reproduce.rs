@@ -48,10 +48,15 @@ fn quiet(trials: &str, each: u64) -> String {
     let line = |line: &str| {
         let mut trial: Value = serde_json::from_str(line).unwrap();
         let ops = if trial["workers"] == 8 { each } else { 100 };
+        let number = |key: &str| trial[key].as_i64().unwrap();
+        let (length, begin) = (number("window_ns"), number("start_ns") + number("ramp_ns"));
         for window in trial["windows"].as_array_mut().unwrap() {
             let window = window.as_object_mut().unwrap();
-            window.insert("ops".to_owned(), ops.into());
             window.remove("delay_ns");
+            window.insert("ops".to_owned(), ops.into());
+            let at = begin + window["i"].as_i64().unwrap() * length;
+            window.insert("first_ns".to_owned(), at.into());
+            window.insert("last_ns".to_owned(), (at + length).into());
         }
         let gates = trial["gates"].as_object_mut().unwrap();
         gates.retain(|key, _| ["wall_ns", "cpus"].contains(&key.as_str()));
@@ -65,28 +70,30 @@ fn slowed(trials: String) -> String {
     quiet(&trials, 10)
 }
 
-fn packed(run: &Path, target: &Path) {
+/// A bundle that holds the run under each of these names.
+fn packed(run: &Path, target: &Path, names: &[&str]) {
     let header = read_run(run).unwrap().header;
-    let bundled = BundledRun {
-        name: "a".to_owned(),
-        dir: "runs/a".to_owned(),
-        id: header.id,
-        started_utc: header.started_utc,
+    let bundled = |name: &&str| BundledRun {
+        name: (*name).to_owned(),
+        dir: format!("runs/{name}"),
+        id: header.id.clone(),
+        started_utc: header.started_utc.clone(),
         schema: header.schema,
     };
     let manifest = Manifest {
         schema: MANIFEST_VERSION,
         tool: Tool { name: "amdahl".to_owned(), version: "0".to_owned() },
         anonymous: false,
-        runs: vec![bundled],
+        runs: names.iter().map(bundled).collect(),
         report: "report".to_owned(),
         command: Vec::new(),
         figures: Vec::new(),
         files: Vec::new(),
     };
-    let file = |name: &str| (format!("runs/a/{name}"), Source::File(run.join(name)));
-    let files = BTreeMap::from([file(HEADER_FILE), file(TRIALS_FILE)]);
-    pack(target, manifest, &files).unwrap();
+    let file =
+        |name: &str, file: &str| (format!("runs/{name}/{file}"), Source::File(run.join(file)));
+    let files = names.iter().flat_map(|n| [file(n, HEADER_FILE), file(n, TRIALS_FILE)]);
+    pack(target, manifest, &files.collect::<BTreeMap<_, _>>()).unwrap();
 }
 
 #[track_caller]
@@ -108,7 +115,7 @@ fn run() -> &'static str {
 fn a_recorded_plan_is_carried_out_again_and_its_verdicts_compared() {
     let dir = tempfile::tempdir().unwrap();
     let bundle = dir.path().join("a.bundle.tar.gz");
-    packed(&recorded().1, &bundle);
+    packed(&recorded().1, &bundle, &["a"]);
     let args =
         ["reproduce", "a.bundle.tar.gz", "--json", "--json-out", "copy.json", "--out", "again"];
     let out = amdahl(dir.path(), &args);
@@ -179,7 +186,7 @@ fn a_model_that_is_not_here_is_said_and_the_others_are_measured() {
 fn a_bundle_is_verified_before_anything_else_and_a_tampered_one_refused() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
-    packed(&recorded().1, &at("a.bundle.tar.gz"));
+    packed(&recorded().1, &at("a.bundle.tar.gz"), &["a"]);
     let reproduce = |what: &str| amdahl(dir.path(), &["reproduce", what, "--dry-run"]);
     ended(&reproduce("a.bundle.tar.gz"), 0, &["2 files verified", "rust/tokio", "blocks, "]);
     let out = amdahl(dir.path(), &["reproduce", "a.bundle.tar.gz", "--run", "b", "--dry-run"]);
@@ -202,6 +209,22 @@ fn a_bundle_is_verified_before_anything_else_and_a_tampered_one_refused() {
     ended(&reproduce("nothing"), 2, &["nothing/run.json", "a run is a directory"]);
     ended(&reproduce("nowhere"), 2, &["nowhere"]);
     assert!(!at("runs").exists());
+}
+
+#[test]
+fn of_several_runs_in_a_bundle_one_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    packed(&recorded().1, &dir.path().join("two.bundle.tar.gz"), &["first", "second"]);
+    let reproduce = |more: &[&str]| {
+        amdahl(dir.path(), &[&["reproduce", "two.bundle.tar.gz", "--with", run()], more].concat())
+    };
+    ended(&reproduce(&[]), 2, &["the bundle holds 2 runs: choose one with --run: first, second"]);
+    ended(
+        &reproduce(&["--run", "secand"]),
+        2,
+        &["no such run in the bundle", "did you mean second"],
+    );
+    ended(&reproduce(&["--run", "second"]), 0, &["4 files verified", "2 of 2 verdicts reproduced"]);
 }
 
 #[test]
