@@ -79,6 +79,12 @@ pub struct ReportArgs {
     /// Only workloads that match one of these patterns.
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub workloads: Vec<String>,
+    /// Without the names of host and users, and without the machine's paths, in any file.
+    #[arg(long)]
+    pub anonymous: bool,
+    /// Beside the report an archive of it, the runs and a manifest with hashes: NAME.bundle.tar.gz.
+    #[arg(long)]
+    pub bundle: bool,
     /// Print the decisions (verdicts.json) on stdout instead of the answer table.
     #[arg(long)]
     pub json: bool,

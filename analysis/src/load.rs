@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use amdahl_schema::{
-    Arm, Contest, Pass, Plan, ReadError, RunHeader, Stage, Status, TRIALS_FILE, Trial, read_run,
+    Arm, Contest, Pass, Plan, ReadError, Run, RunHeader, Stage, Status, TRIALS_FILE, Trial,
+    read_run,
 };
 use polars::prelude::*;
 use thiserror::Error;
@@ -75,8 +76,13 @@ pub struct RunFrames {
 
 /// Reads a run and keeps what is selected.
 pub fn load(dir: &Path, models: &Selection, workloads: &Selection) -> Result<RunFrames, LoadError> {
-    let run = read_run(dir)?;
-    let path = dir.join(TRIALS_FILE);
+    frames(read_run(dir)?, models, workloads)
+}
+
+/// A run's frames, reduced to what is selected.
+pub fn frames(run: Run, models: &Selection, workloads: &Selection) -> Result<RunFrames, LoadError> {
+    let name = run_name(&run);
+    let path = run.dir.join(TRIALS_FILE);
     let mut header = run.header;
     header.plan.blocks.retain(|b| models.holds(&b.model) && workloads.holds(&b.workload));
     // A spare block that was not needed was never meant to run.
@@ -97,7 +103,7 @@ pub fn load(dir: &Path, models: &Selection, workloads: &Selection) -> Result<Run
     }
     let frame_error = |source| LoadError::Frame { path: path.clone(), source };
     Ok(RunFrames {
-        name: directory_name(dir),
+        name,
         torn: run.torn_line.map(|line| format!("{TRIALS_FILE}:{line}")),
         trials: trials_frame(&trials).map_err(frame_error)?,
         counters: counters_frame(&trials).map_err(frame_error)?,
@@ -125,8 +131,7 @@ fn name_workloads(plan: &mut Plan, trials: &mut [(usize, Trial)]) {
 }
 
 /// Models and workloads that a run knows of, for the check of a selection.
-pub fn ids(dir: &Path) -> Result<(Vec<String>, Vec<String>), LoadError> {
-    let run = read_run(dir)?;
+pub fn ids(run: &Run) -> (Vec<String>, Vec<String>) {
     let planned = run.header.plan.blocks.iter().map(|b| (&b.model, &b.workload));
     let tried = run.trials.iter().map(|(_, t)| (&t.model, &t.workload));
     let (mut models, mut workloads) = (BTreeSet::new(), BTreeSet::new());
@@ -135,7 +140,12 @@ pub fn ids(dir: &Path) -> Result<(Vec<String>, Vec<String>), LoadError> {
         workloads.insert(workload.clone());
     }
     models.extend(run.header.absent.iter().map(|a| a.model.clone()));
-    Ok((models.into_iter().collect(), workloads.into_iter().collect()))
+    (models.into_iter().collect(), workloads.into_iter().collect())
+}
+
+/// What a run is called: as its directory, whose name has the host's in it, unless it is to be anonymous.
+pub fn run_name(run: &Run) -> String {
+    if run.header.anonymous { run.header.neutral_name() } else { directory_name(&run.dir) }
 }
 
 /// The last part of a directory's name, `.` and links resolved.

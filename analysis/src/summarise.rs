@@ -152,6 +152,7 @@ fn facts(frames: &RunFrames, models: &Selection, workloads: &Selection) -> RunFa
         host: h.host.clone(),
         state: h.state.clone(),
         runtimes: h.runtimes.clone(),
+        anonymous: h.anonymous,
         torn: frames.torn.clone(),
         selection: (!parts.is_empty()).then(|| parts.join("; ")),
     }

@@ -117,6 +117,8 @@ pub struct RunFacts {
     pub state: MachineState,
     /// Receipts.
     pub runtimes: Vec<Runtime>,
+    /// Whether names and paths of the machine were taken out.
+    pub anonymous: bool,
     /// `trials.jsonl:LINE` of a torn last line.
     pub torn: Option<String>,
     /// What the report was restricted to, in words.

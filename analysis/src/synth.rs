@@ -264,6 +264,7 @@ fn header(spec: &Spec, blocks: Vec<PlannedBlock>) -> RunHeader {
                 remedy: Some("scripts/runtimes.sh python3.13t".to_owned()),
             },
         }],
+        anonymous: false,
     }
 }
 

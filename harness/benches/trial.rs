@@ -228,6 +228,7 @@ fn header(plan: Plan) -> RunHeader {
         state: MachineState::default(),
         runtimes: Vec::new(),
         absent: Vec::new(),
+        anonymous: false,
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Verb {
     Run(Box<RunArgs>),
     /// Does a worker keep the protocol and do the work?
     Conform(ConformArgs),
+    /// Run a recorded plan here, and compare verdicts, not numbers.
+    Reproduce(Box<ReproduceArgs>),
     /// Draw recorded runs: Markdown, SVG, CSV, verdicts (done by amdahl-analysis).
     #[command(disable_help_flag = true)]
     Report(SiblingArgs),
@@ -160,6 +162,47 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "profile", "models", "workloads", "workers",
         "placement", "blocks", "params", "seed", "out", "dry_run"])]
     pub resume: Option<PathBuf>,
+    /// JSON output.
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+/// `reproduce`.
+#[derive(Debug, Args)]
+pub struct ReproduceArgs {
+    /// A run directory, or a bundle, packed or unpacked, whose hashes are verified first.
+    #[arg(value_name = "RUN")]
+    pub recorded: PathBuf,
+    /// Which run of a bundle that holds several.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+    /// Verify, print cells and time, measure nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Compare with this run, made here before, instead of measuring.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["dry_run", "budget", "counters", "out", "workers_own", "runtimes"])]
+    pub with: Option<PathBuf>,
+    /// Models, with * as wildcard.
+    #[arg(long, value_name = "GLOB,..", value_delimiter = ',')]
+    pub models: Vec<String>,
+    /// Workloads, with * as wildcard.
+    #[arg(long, value_name = "GLOB,..", value_delimiter = ',')]
+    pub workloads: Vec<String>,
+    /// Time for measuring, e.g. 90s, 5m, 2h; `none` for no limit (default: as recorded).
+    #[arg(long)]
+    pub budget: Option<String>,
+    /// Counters pass; no verdict depends on it.
+    #[arg(long, value_enum, default_value = "none")]
+    pub counters: CountersArg,
+    /// Exit with 3 where a verdict could not be decided here.
+    #[arg(long)]
+    pub strict: bool,
+    /// Workers and runtimes.
+    #[command(flatten)]
+    pub worker: WorkerArgs,
+    /// Directory that gets the run's directory (default runs).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// JSON output.
     #[command(flatten)]
     pub json: JsonArgs,

@@ -13,6 +13,7 @@ pub mod host;
 pub mod plan;
 pub mod procfs;
 pub mod record;
+pub mod reproduce;
 pub mod run;
 pub mod speed;
 pub mod state;

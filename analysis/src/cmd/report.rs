@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use amdahl_schema::{Run, read_run};
+
+use crate::anonymise::Anonymiser;
+use crate::bundle::{self, Input};
 use crate::cli::ReportArgs;
 use crate::load::{self, RunFrames};
 use crate::place;
@@ -20,46 +24,99 @@ const REPORTS_DIR: &str = "reports";
 
 /// Writes the report; the last line of the output names it and its first figure.
 pub fn run(args: &ReportArgs) -> Result<()> {
-    let chapters = summarise_all(args)?;
+    let (inputs, runs) = read(args)?;
+    let (models, workloads) = selections(args, &inputs, &runs)?;
+    let chapters = chapters(runs, &models, &workloads)?;
     let rendered = render(&chapters)?;
     let target = target(args, &chapters);
     place::place(&rendered, &target)?;
     link_latest(&target);
+    let mut last = String::new();
+    if args.bundle {
+        let command = again(&inputs, &models, &workloads);
+        last = bundle::write(&inputs, &rendered, &target, &command)? + "\n";
+    }
     if let Some(path) = &args.json_out {
         write_json(path, &rendered)?;
     }
-    print(args, &chapters, &rendered, &target)
+    last.push_str(&named(&rendered, &target));
+    print(args, &chapters, &rendered, &last)
 }
 
 /// Loads and summarises every run, keeping what is selected.
 pub fn summarise_all(args: &ReportArgs) -> Result<Vec<Summary>> {
-    let models = Selection::new("model", &args.models)?;
-    let workloads = Selection::new("workload", &args.workloads)?;
-    check_selection(args, &models, &workloads)?;
+    let (inputs, runs) = read(args)?;
+    let (models, workloads) = selections(args, &inputs, &runs)?;
+    chapters(runs, &models, &workloads)
+}
+
+/// Every run as the report is to see it: with `--anonymous` names are gone before anything else looks at it.
+fn read(args: &ReportArgs) -> Result<(Vec<Input>, Vec<Run>)> {
+    let read = |dir: &PathBuf| {
+        let mut run = read_run(dir)?;
+        let anonymiser = if args.anonymous { Some(anonymise(&mut run)?) } else { None };
+        let (dir, name, header) = (dir.clone(), load::run_name(&run), run.header.clone());
+        Ok((Input { dir, name, header, anonymiser }, run))
+    };
+    args.runs.iter().map(read).collect()
+}
+
+fn anonymise(run: &mut Run) -> Result<Anonymiser> {
+    let users: Vec<String> =
+        ["USER", "LOGNAME", "SUDO_USER"].iter().filter_map(|v| std::env::var(v).ok()).collect();
+    let anonymiser = Anonymiser::of(&run.header, run.trials.iter().map(|(_, t)| t), &users)?;
+    anonymiser.header(&mut run.header)?;
+    for (_, trial) in &mut run.trials {
+        anonymiser.trial(trial)?;
+    }
+    Ok(anonymiser)
+}
+
+fn chapters(runs: Vec<Run>, models: &Selection, workloads: &Selection) -> Result<Vec<Summary>> {
     let mut chapters = Vec::new();
-    for dir in &args.runs {
-        let frames = load::load(dir, &models, &workloads)?;
-        warn_torn(dir, &frames);
-        let summary = summarise(&frames, &models, &workloads)
+    for run in runs {
+        let dir = run.dir.clone();
+        let frames = load::frames(run, models, workloads)?;
+        warn_torn(&dir, &frames);
+        let summary = summarise(&frames, models, workloads)
             .with_context(|| format!("{}: summarising; please report this", dir.display()))?;
         chapters.push(summary);
     }
     Ok(chapters)
 }
 
-fn check_selection(args: &ReportArgs, models: &Selection, workloads: &Selection) -> Result<()> {
-    if models.patterns().is_empty() && workloads.patterns().is_empty() {
-        return Ok(());
-    }
+/// What is asked for, in the names that the runs have now.
+fn selections(args: &ReportArgs, inputs: &[Input], runs: &[Run]) -> Result<(Selection, Selection)> {
+    let renamed = |pattern: &String| {
+        let anonymisers = inputs.iter().filter_map(|i| i.anonymiser.as_ref());
+        anonymisers.fold(pattern.clone(), |pattern, a| a.pattern(&pattern))
+    };
+    let of = |noun, patterns: &[String]| {
+        Selection::new(noun, &patterns.iter().map(renamed).collect::<Vec<_>>())
+    };
+    let (models, workloads) = (of("model", &args.models)?, of("workload", &args.workloads)?);
     let (mut all_models, mut all_workloads) = (BTreeSet::new(), BTreeSet::new());
-    for dir in &args.runs {
-        let (m, w) = load::ids(dir)?;
+    for run in runs {
+        let (m, w) = load::ids(run);
         all_models.extend(m);
         all_workloads.extend(w);
     }
     models.check(&all_models.into_iter().collect::<Vec<_>>())?;
     workloads.check(&all_workloads.into_iter().collect::<Vec<_>>())?;
-    Ok(())
+    Ok((models, workloads))
+}
+
+/// The command that makes this report again beside the manifest of its bundle.
+fn again(inputs: &[Input], models: &Selection, workloads: &Selection) -> Vec<String> {
+    let mut command = vec!["amdahl".to_owned(), "report".to_owned()];
+    command.extend(inputs.iter().map(Input::run_dir));
+    for (flag, of) in [("--models", models), ("--workloads", workloads)] {
+        if !of.patterns().is_empty() {
+            command.extend([flag.to_owned(), of.patterns().join(",")]);
+        }
+    }
+    command.extend(["--out".to_owned(), "../again".to_owned()]);
+    command
 }
 
 fn warn_torn(dir: &Path, frames: &RunFrames) {
@@ -99,12 +156,8 @@ fn write_json(path: &Path, rendered: &Rendered) -> Result<()> {
     fs::write(path, text).with_context(|| format!("{}: could not write", path.display()))
 }
 
-fn print(
-    args: &ReportArgs,
-    chapters: &[Summary],
-    rendered: &Rendered,
-    target: &Path,
-) -> Result<()> {
+/// The lines that name the page, the report and its first figure.
+fn named(rendered: &Rendered, target: &Path) -> String {
     let report = target.join(REPORT_FILE);
     let figure = rendered.first_figure.as_ref().map_or_else(
         || "no figure: nothing was usable at N >= 2".to_owned(),
@@ -112,15 +165,16 @@ fn print(
     );
     // The last line is a contract, so the page has the one before.
     let page = target.join(PAGE_FILE);
-    let last = format!("report: {}  {figure}", report.display());
+    format!("page: {}\nreport: {}  {figure}", page.display(), report.display())
+}
+
+fn print(args: &ReportArgs, chapters: &[Summary], rendered: &Rendered, last: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = if args.json {
         eprintln!("{last}");
         out.write_all(&rendered.files[VERDICTS_FILE])
     } else {
-        out.write_all(
-            format!("{}page: {}\n{last}\n", terminal::answer(chapters), page.display()).as_bytes(),
-        )
+        out.write_all(format!("{}{last}\n", terminal::answer(chapters)).as_bytes())
     };
     match written {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()), // `| head` has seen enough.

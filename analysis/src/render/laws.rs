@@ -58,7 +58,7 @@ pub fn files(study: &Study) -> Result<Rendered, RenderError> {
     }
     files.insert(format!("{DATA_DIR}/points.csv"), sheets::points_csv(&figure).into_bytes());
     files.insert(format!("{DATA_DIR}/curves.csv"), sheets::curves_csv(&figure).into_bytes());
-    Ok(Rendered { owned: &OWNS, files, first_figure: Some(path) })
+    Ok(Rendered { owned: &OWNS, files, first_figure: Some(path), figures: Vec::new() })
 }
 
 /// Of USL where it was fitted, else of Amdahl's law.

@@ -162,6 +162,12 @@ pub(super) fn report(chapters: &[Chapter]) -> Result<String, RenderError> {
 /// What a reader must know before the table.
 fn notices(s: &Summary) -> Vec<String> {
     let mut notices = Vec::new();
+    if s.run.anonymous {
+        notices.push(
+            "This report is anonymous: names of host and users, and the machine's paths, were taken out of the run."
+                .to_owned(),
+        );
+    }
     if let Some(torn) = &s.run.torn {
         notices.push(format!(
             "The last line of the run is torn (`{torn}`): the program was killed while it wrote it. That trial \

@@ -66,6 +66,8 @@ pub struct Rendered {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Path of the first figure, where there is one.
     pub first_figure: Option<String>,
+    /// Names of the figures, each with the paths of the points behind it.
+    pub figures: Vec<(String, Vec<String>)>,
 }
 
 impl Rendered {
@@ -129,16 +131,20 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
         views.push(markdown::chapter(summary, &illustrations, &prefix, &mut number));
         drawn.extend(illustrations);
     }
-    let figures: Vec<(&Figure, &str)> =
+    let told: Vec<(&Figure, &str)> =
         drawn.iter().map(|i| (&i.figure, i.caption.as_str())).collect();
-    files.extend(figures::files(&figures)?);
-    let first_figure = figures.first().map(|(f, _)| format!("{FIGURES_DIR}/{}.svg", f.name));
+    files.extend(figures::files(&told)?);
+    let first_figure = told.first().map(|(f, _)| format!("{FIGURES_DIR}/{}.svg", f.name));
+    let data = |i: &Illustration| {
+        i.data.iter().map(|(name, _)| format!("{DATA_DIR}/{name}.csv")).collect::<Vec<_>>()
+    };
+    let figures = drawn.iter().map(|i| (i.figure.name.clone(), data(i))).collect();
     let text = markdown::report(&views)?;
     files.insert(REPORT_FILE.to_owned(), text.clone().into_bytes());
     files.insert(VERDICTS_FILE.to_owned(), verdicts::json(chapters)?.into_bytes());
     // Last, since it shows and links to what is there.
     files.insert(PAGE_FILE.to_owned(), html::page(&text, &files)?.into_bytes());
-    Ok(Rendered { owned: &REPORT_OWNS, files, first_figure })
+    Ok(Rendered { owned: &REPORT_OWNS, files, first_figure, figures })
 }
 
 fn has_memory(s: &Summary) -> bool {

@@ -1,5 +1,7 @@
 //! Integration tests of the analysing program, one binary: reports of synthetic runs of known truth.
 
+mod anonymous;
+mod bundle;
 mod experiments;
 mod figures;
 mod fit;

@@ -68,7 +68,12 @@ fn converters_of_figures_stop_in_export() {
 
 #[test]
 fn rooms_import_one_way() {
-    let later: [(&str, &[&str]); 8] = [
+    let later: [(&str, &[&str]); 10] = [
+        (
+            "src/anonymise",
+            &["load", "summarise", "summary", "plot", "export", "render", "place", "bundle", "cmd"],
+        ),
+        ("src/bundle.rs", &["summarise", "summary", "plot", "export", "cmd"]),
         ("src/laws", &["load", "summarise", "summary", "plot", "export", "render", "place", "cmd"]),
         ("src/load", &["summarise", "summary", "plot", "export", "render", "place", "cmd"]),
         ("src/summary.rs", &["load", "summarise", "plot", "export", "render", "place", "cmd"]),

@@ -39,6 +39,19 @@ pub struct RunHeader {
     pub runtimes: Vec<Runtime>,
     /// Models that keep their row although they could not be measured.
     pub absent: Vec<AbsentModel>,
+    /// Whether names and paths of the machine were taken out after the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anonymous: bool,
+}
+
+impl RunHeader {
+    /// `20260102T030405Z-c60827fa`: names a run without its host.
+    pub fn neutral_name(&self) -> String {
+        let plain = |c: &char| c.is_ascii_alphanumeric();
+        let started: String = self.started_utc.chars().filter(plain).collect();
+        let id: String = self.id.chars().filter(plain).collect();
+        format!("{started}-{id}")
+    }
 }
 
 /// The plan as it was carried out: enough to repeat it and to resume it.

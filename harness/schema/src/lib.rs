@@ -4,12 +4,14 @@
 //! Integers on disk, units in names (`wall_ns`); what is unknown is absent with its reason, never 0.
 //! The measures that both the answer table and the frames of the analysis need (rate, effective
 //! CPUs, blocked share …) are methods of [`Trial`], so that nothing is defined twice.
+//! A bundle is runs and their report with a [`Manifest`]; packing and verifying it is `amdahl-bundle`'s business.
 //! `SCHEMA.md` lists every field with its unit and when it is absent.
 
 mod counter;
 mod derive;
 mod header;
 mod hist;
+mod manifest;
 mod model;
 mod read;
 mod trial;
@@ -21,6 +23,9 @@ pub use header::{
     Runtime, StateItem, Tool,
 };
 pub use hist::{Histogram, bucket_index, bucket_lowest, bucket_width};
+pub use manifest::{
+    BundledFigure, BundledFile, BundledRun, MANIFEST_FILE, MANIFEST_VERSION, Manifest,
+};
 pub use model::by_runtime;
 pub use read::{ReadError, Run, read_run};
 pub use trial::{

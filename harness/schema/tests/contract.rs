@@ -183,6 +183,7 @@ fn header() -> RunHeader {
         state: MachineState { items: vec![state_item()] },
         runtimes: vec![runtime()],
         absent: vec![absent_model()],
+        anonymous: true,
     }
 }
 
@@ -332,6 +333,39 @@ fn every_key_of_the_header_is_documented() {
     check("Runtime", &runtime());
     check("AbsentModel", &absent_model());
     check("Absence", &absence());
+}
+
+#[test]
+fn every_key_of_a_manifest_is_documented() {
+    let text = || "text".to_owned();
+    let run = BundledRun {
+        name: text(),
+        dir: text(),
+        id: text(),
+        started_utc: text(),
+        schema: SCHEMA_VERSION,
+    };
+    let figure = BundledFigure {
+        name: text(),
+        files: vec![text()],
+        data: vec![text()],
+        command: vec![text()],
+    };
+    let file = BundledFile { path: text(), bytes: 1, sha256: text() };
+    check("BundledRun", &run);
+    check("BundledFigure", &figure);
+    check("BundledFile", &file);
+    let manifest = Manifest {
+        schema: MANIFEST_VERSION,
+        tool: tool(),
+        anonymous: true,
+        runs: vec![run],
+        report: text(),
+        command: vec![text()],
+        figures: vec![figure],
+        files: vec![file],
+    };
+    check("Manifest", &manifest);
 }
 
 #[test]

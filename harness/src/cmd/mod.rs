@@ -1,8 +1,10 @@
-//! One file a verb; each ends in an exit code: 0 fine, 1 failed conformance, 2 could not do it.
+//! One file a verb; each ends in an exit code: 0 fine, 1 failed conformance or a verdict
+//! that differs, 2 could not do it, 3 undecided (only where `--strict` asks for it).
 
 pub mod conform;
 pub mod doctor;
 pub mod list;
+pub mod reproduce;
 pub mod run;
 mod sibling;
 
@@ -29,6 +31,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::List(args) => list::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Conform(args) => conform::run(&args),
+        Verb::Reproduce(args) => reproduce::run(&args),
         Verb::Report(args) => sibling::run("report", &args.args),
         Verb::Fit(args) => sibling::run("fit", &args.args),
         Verb::Guard(args) => Ok(guard::run(args.fd, &args.command)),

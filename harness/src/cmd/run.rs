@@ -1,35 +1,27 @@
 //! `amdahl run`: measure, record, print the answer.
 
-mod dry;
+pub(super) mod dry;
 mod live;
+pub(super) mod measure;
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
 
-use amdahl_schema::{AbsentModel, Host, RunHeader, SCHEMA_VERSION, Status, Tool, Trial, read_run};
+use amdahl_schema::{AbsentModel, Host, RunHeader, Status, Trial, read_run};
 use serde_json::json;
 
-use crate::cli::{CountersArg, PlacementArg, RunArgs};
-use crate::counters::{Context, Kernel, RawEvent, plan_sets, raise_nofile_limit};
-use crate::gates::GateProbe;
-use crate::plan::{ModelInfo, Site, Spec, SplitMix, parse_budget, plan};
-use crate::procfs::Roots;
+use crate::cli::{PlacementArg, RunArgs};
+use crate::plan::{Site, Spec, parse_budget, plan};
 use crate::record::Recorder;
-use crate::run::carry_out;
-use crate::speed::SpeedProbe;
-use crate::topology::{Machine as Topo, Policy};
-use crate::trial::{Limits, Machine, Stage};
+use crate::topology::Policy;
 use crate::worker::discover::Discovery;
 use crate::worker::places::tilde;
-use crate::worker::process::ProcessLauncher;
-use crate::{Unable, answer, host, state};
+use crate::{Unable, answer};
+use measure::{Here, random_seed};
 
 /// Runs, or shows what would be run, or goes on with a run.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let roots = Roots::default();
-    let topo = Topo::read(&roots);
     let past = args.resume.as_ref().map(|dir| resume(dir, args)).transpose()?;
     let asked = spec(args);
     let wanted = match (&past, &asked) {
@@ -37,90 +29,38 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         (None, Ok(spec)) => spec.models.clone(),
         (None, Err(_)) => Vec::new(),
     };
-    let found = super::find(&args.worker, &wanted)?;
-    let host = host::read(&roots, &topo);
-    let context = Context::read(&roots, host.hypervisor.as_deref());
-    let speed = host.hypervisor.is_some().then(SpeedProbe::default);
-    let events =
-        args.events.iter().map(|e| e.parse::<RawEvent>()).collect::<Result<Vec<_>, _>>()?;
-    let sets = match args.counters {
-        CountersArg::Auto => plan_sets(&Kernel, &context, &events),
-        CountersArg::None => Vec::new(),
-    };
-    let models = infos(&found);
+    let here = Here::look(&args.worker, &wanted, args.counters, &args.events)?;
     let (recorder, header, past) = if let Some((recorder, header, past)) = past {
-        same_place(&header, &past, &host, &found)?;
+        same_place(&header, &past, &here.host, &here.found)?;
         (recorder, header, past)
     } else {
         let spec = asked?;
         let policy: Policy = spec.placement.parse().map_err(|e| Unable(format!("{e}")))?;
-        let absent: Vec<String> = found.absent.iter().map(|a| a.model.clone()).collect();
+        let absent: Vec<String> = here.found.absent.iter().map(|a| a.model.clone()).collect();
         let site = Site {
-            models: &models,
+            models: &here.models,
             absent: &absent,
-            counts: &topo.worker_counts(None),
-            cpus: topo.cpus_available,
-            place: &|n| topo.place(policy, n),
-            counter_sets: &sets.iter().map(|s| s.index).collect::<Vec<_>>(),
+            counts: &here.topo.worker_counts(None),
+            cpus: here.topo.cpus_available,
+            place: &|n| here.topo.place(policy, n),
+            counter_sets: &here.counter_sets(),
         };
         let seed = args.seed.unwrap_or_else(random_seed);
         let plan = plan(&spec, &site, seed)?;
-        let absent = named_absences(&found, &spec);
+        let absent = named_absences(&here.found, &spec);
         if plan.blocks.is_empty() {
             anyhow::bail!(nothing_to_measure(&absent));
         }
         if args.dry_run {
-            return dry::dry_run(args, &plan, &models, topo.cpus_available);
+            let (text, json) = dry::dry_run(&plan, &here.models, here.topo.cpus_available);
+            super::emit(&args.json, &json, &text)?;
+            return Ok(ExitCode::SUCCESS);
         }
-        let id = format!("{:08x}", SplitMix::new(random_seed()).below(1 << 32));
-        let now = jiff::Timestamp::now();
-        let header = RunHeader {
-            schema: SCHEMA_VERSION,
-            tool: Tool { name: "amdahl".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-            id: id.clone(),
-            started_utc: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            command: std::env::args().map(|a| tilde(Path::new(&a))).collect(),
-            plan,
-            state: state::read(&roots, &topo, &host),
-            host,
-            runtimes: found.found.iter().map(|f| f.runtime.clone()).collect(),
-            absent,
-        };
-        let name = format!("{}-{}-{id}", now.strftime("%Y%m%dT%H%M%SZ"), header.host.name);
-        let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("runs")).join(name);
-        (Recorder::create(&dir, &header)?, header, Vec::new())
+        let (recorder, header) = here.begin(plan, absent, args.out.as_deref())?;
+        (recorder, header, Vec::new())
     };
-    let needs = header.plan.blocks.iter();
-    let needs = needs.flat_map(|b| b.trials.iter().map(|t| live::files_needed(&b.workload, t)));
-    let files = raise_nofile_limit(needs.max().unwrap_or(0).max(256));
-    let machine = Machine { probe: GateProbe::new(&roots, &topo), speed, roots, sets, context };
-    let launcher = ProcessLauncher::new()?;
-    let stage = Stage {
-        launcher: &launcher,
-        outside: &machine,
-        amdahl: launcher.amdahl.clone(),
-        limits: Limits::default(),
-    };
-    let mut bench = live::Live {
-        stage,
-        found: &found,
-        models: &models,
-        cpus: topo.cpus_available,
-        files: files.soft,
-        plan: &header.plan,
-        evidence: answer::Evidence::of(header.plan.param_labels(), &past),
-        begin: Instant::now(),
-        recorder,
-        bar: live::bar(&header.plan),
-        open: BTreeMap::new(),
-        hung: Vec::new(),
-    };
-    let done: HashSet<u64> = past.iter().map(|t| t.seq).collect();
-    carry_out(&header.plan, &done, &mut bench)?;
-    bench.recorder.sync()?;
-    bench.bar.finish_and_clear();
-    point_latest(bench.recorder.dir());
-    conclude(args, bench.recorder.dir())
+    let dir = here.measure(recorder, &header, &past)?;
+    conclude(args, &dir)
 }
 
 /// Reads the run back as anybody would, judges it, prints the answer.
@@ -152,19 +92,6 @@ fn conclude(args: &RunArgs, dir: &Path) -> anyhow::Result<ExitCode> {
     json["run"] = json!(dir.display().to_string());
     super::emit(&args.json, &json, &text)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// `latest` beside the run's directory; a convenience, so a file system without links is no error.
-fn point_latest(dir: &Path) {
-    let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else { return };
-    let (link, new) = (parent.join("latest"), parent.join(".latest-new"));
-    if link.symlink_metadata().is_ok_and(|m| !m.is_symlink()) {
-        return;
-    }
-    let _ = std::fs::remove_file(&new);
-    if std::os::unix::fs::symlink(name, &new).is_ok() {
-        let _ = std::fs::rename(&new, &link);
-    }
 }
 
 /// The first of each reason, at most five.
@@ -292,7 +219,7 @@ fn named_absences(found: &Discovery, spec: &Spec) -> Vec<AbsentModel> {
     found.absent.iter().filter(|a| named(&a.model)).cloned().collect()
 }
 
-fn nothing_to_measure(absent: &[AbsentModel]) -> String {
+pub(super) fn nothing_to_measure(absent: &[AbsentModel]) -> String {
     if absent.is_empty() {
         return "nothing to measure: the models and workloads asked for have nothing in common; \
                 `amdahl list` shows which offers which"
@@ -306,44 +233,4 @@ fn nothing_to_measure(absent: &[AbsentModel]) -> String {
         })
         .collect();
     format!("nothing to measure: {}", why.join("; "))
-}
-
-/// Models in the order of discovery; one CPython per GIL class stands for the others.
-fn infos(found: &Discovery) -> Vec<ModelInfo> {
-    let mut classes: Vec<(String, Option<bool>)> = Vec::new();
-    let mut rank = 0;
-    let mut representative = true;
-    let mut infos = Vec::new();
-    for f in &found.found {
-        // A variant follows the runtime it is made of; of languages without a lock the newest stands for them.
-        let class = (f.runtime.lang.clone(), f.hello.gil);
-        let variant = f.runtime.id.contains('+');
-        if !variant {
-            representative = !classes.contains(&class);
-            classes.push(class);
-            rank += u32::from(!representative);
-        }
-        for (k, (id, mechanism)) in f.models().zip(&f.hello.mechanisms).enumerate() {
-            infos.push(ModelInfo {
-                id,
-                mechanism: mechanism.clone(),
-                lang: f.runtime.lang.clone(),
-                main: k == 0 && !variant,
-                representative,
-                rank,
-                workloads: f.hello.workloads_of(mechanism),
-                switch_ns: f.hello.switch_ns.filter(|_| f.hello.gil == Some(true)),
-                hello_ns: f.hello_ns,
-                lead_ns: f.hello.lead_ns,
-            });
-        }
-    }
-    infos
-}
-
-/// From the clock and the address space: differs from run to run, and is recorded.
-fn random_seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    let state = std::collections::hash_map::RandomState::new();
-    state.build_hasher().finish() >> 16
 }

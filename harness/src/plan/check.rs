@@ -32,6 +32,11 @@ pub(super) fn unknown_param(workloads: &[&str], key: &str) -> Option<String> {
     nobody.then(|| format!("`{}` has no parameter `{key}`{}", workloads.join("`, `"), close()))
 }
 
+/// Whether a parameter's key is one of the protocol's own.
+pub fn reserved_key(key: &str) -> bool {
+    RESERVED.contains(&key)
+}
+
 /// A value that no plan can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
@@ -120,7 +125,7 @@ impl Spec {
         for (workload, params) in &self.params {
             for (key, values) in params {
                 let path = ["params", workload, key];
-                if RESERVED.contains(&key.as_str()) {
+                if reserved_key(key) {
                     let what = format!("parameter `{key}`: the protocol itself uses that key");
                     return Err(Wrong::key(&path, what));
                 }

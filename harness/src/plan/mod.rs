@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use amdahl_schema::{Arm, Pass, Placement, Plan, PlannedBlock, PlannedTrial};
 
 pub use amdahl_stats::SplitMix;
-pub use check::Wrong;
+pub use check::{Wrong, reserved_key};
 pub use cost::{block_cost, trial_cost, window_needed_ns};
 pub use spec::{Counts, Params, Places, Spec, nearest, parse_budget};
 

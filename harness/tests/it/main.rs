@@ -9,5 +9,6 @@ mod conform;
 mod example;
 mod fake;
 mod kill;
+mod reproduce;
 mod runtimes;
 mod tidy;

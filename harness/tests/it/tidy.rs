@@ -38,6 +38,24 @@ fn the_measuring_side_links_neither_frames_nor_plots() {
     }
 }
 
+/// Where the page's figures were counted; other targets link a few others.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn the_page_counts_the_packages_of_the_measuring_program() {
+    let out = Command::new(env!("CARGO"))
+        .args(["tree", "-p", "amdahl", "-e", "normal,build", "--prefix", "none", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let tree = String::from_utf8_lossy(&out.stdout);
+    let packages: std::collections::BTreeSet<&str> =
+        tree.lines().map(|l| l.trim_end_matches(" (*)")).filter(|l| !l.is_empty()).collect();
+    let page = std::fs::read_to_string(root().join("../ARCHITECTURE.md")).unwrap();
+    let n = packages.len();
+    assert!(page.contains(&format!("[{n} packages]")), "ARCHITECTURE.md: {n} packages");
+    assert!(page.contains(&format!("{n} in that of `amdahl`")), "ARCHITECTURE.md: {n} packages");
+}
+
 /// Names of our crates among a manifest's dependencies; those for tests are left out.
 fn ours(manifest: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(manifest).unwrap();
@@ -47,12 +65,13 @@ fn ours(manifest: &Path) -> Vec<String> {
 }
 
 #[test]
-fn arrows_between_our_crates_end_at_the_two_light_ones() {
-    let light = ["amdahl-schema", "amdahl-stats"];
-    let measuring = ["amdahl-schema", "amdahl-stats", "amdahl-worker"];
+fn arrows_between_our_crates_end_at_the_light_ones() {
+    let light = ["amdahl-bundle", "amdahl-schema", "amdahl-stats"];
+    let measuring = ["amdahl-bundle", "amdahl-schema", "amdahl-stats", "amdahl-worker"];
     for (package, allowed) in [
         (".", &measuring[..]),
         ("../analysis", &light[..]),
+        ("bundle", &["amdahl-schema"]),
         ("schema", &[]),
         ("stats", &[]),
         ("workers/rust", &[]),
@@ -62,9 +81,24 @@ fn arrows_between_our_crates_end_at_the_two_light_ones() {
 }
 
 /// The rooms of the measuring program; each imports only from those before it.
-const ROOMS: [&str; 16] = [
-    "procfs", "topology", "host", "counters", "gates", "speed", "state", "worker", "plan", "trial",
-    "record", "run", "answer", "conform", "cli", "cmd",
+const ROOMS: [&str; 17] = [
+    "procfs",
+    "topology",
+    "host",
+    "counters",
+    "gates",
+    "speed",
+    "state",
+    "worker",
+    "plan",
+    "trial",
+    "record",
+    "run",
+    "answer",
+    "reproduce",
+    "conform",
+    "cli",
+    "cmd",
 ];
 
 #[test]
@@ -115,7 +149,7 @@ fn proc_and_sys_are_read_through_roots_that_fixtures_can_replace() {
 
 #[test]
 fn every_room_says_what_lives_in_it_and_fits_its_size() {
-    for dir in ["src", "schema/src", "stats/src", "workers/rust/src"] {
+    for dir in ["src", "bundle/src", "schema/src", "stats/src", "workers/rust/src"] {
         for path in sources(&root().join(dir)) {
             let text = std::fs::read_to_string(&path).unwrap();
             let is_tests = path.file_stem().is_some_and(|s| s == "tests");
@@ -198,6 +232,7 @@ fn the_architecture_page_is_true() {
     let words = quoted(&page);
     for src in [
         "harness/src",
+        "harness/bundle/src",
         "harness/schema/src",
         "harness/stats/src",
         "harness/workers/rust/src",

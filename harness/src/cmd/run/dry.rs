@@ -1,22 +1,15 @@
 //! `--dry-run`: cells, order and time of a plan; measures nothing.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use amdahl_schema::{Plan, PlannedBlock};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cli::RunArgs;
 use crate::plan::{ModelInfo, block_cost, tier_text};
 
-/// Prints what would be measured.
-pub(super) fn dry_run(
-    args: &RunArgs,
-    plan: &Plan,
-    models: &[ModelInfo],
-    cpus: u32,
-) -> anyhow::Result<ExitCode> {
+/// What would be measured, for people and for programs.
+pub(in crate::cmd) fn dry_run(plan: &Plan, models: &[ModelInfo], cpus: u32) -> (String, Value) {
     let cost = |b: &PlannedBlock| {
         let info = models.iter().find(|m| m.id == b.model).expect("planned from this list");
         block_cost(b, info, cpus)
@@ -61,6 +54,5 @@ pub(super) fn dry_run(
     }
     let json =
         json!({"schema": 1, "predicted_ms": plan.predicted_ms, "trials": trials, "plan": plan});
-    crate::cmd::emit(&args.json, &json, &text)?;
-    Ok(ExitCode::SUCCESS)
+    (text, json)
 }
