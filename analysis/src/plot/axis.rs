@@ -147,6 +147,23 @@ pub fn time_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     Some((lo, hi.max(lo * 5.0)))
 }
 
+/// Ticks of shares that take longer at powers of ten, the largest first, labelled as the percentile: `0`, `90 %`, `99.9 %`.
+pub fn percentile_ticks(lo: f64, hi: f64) -> Vec<Tick> {
+    let label = |k: i32| match k {
+        0 => "0".to_owned(),
+        -1 => "90 %".to_owned(),
+        k => {
+            let nines = (-k - 2).max(0) as usize;
+            let point = if nines > 0 { "." } else { "" };
+            format!("99{point}{} %", "9".repeat(nines))
+        }
+    };
+    let mut ticks: Vec<Tick> =
+        decades(lo, hi).map(|k| Tick { value: 10f64.powi(k), label: label(k) }).collect();
+    ticks.sort_by(|a, b| b.value.total_cmp(&a.value));
+    ticks
+}
+
 /// Ticks at powers of ten, labelled as a share: `1`, `0.1`, `10⁻³`.
 pub fn share_ticks(lo: f64, hi: f64) -> Vec<Tick> {
     decades(lo, hi).map(|k| Tick { value: 10f64.powi(k), label: share_label(k) }).collect()

@@ -1,6 +1,6 @@
 //! Captions: every figure says its N, machine, date, and what its marks are.
 
-use crate::plot::ccdf::thin_lines;
+use crate::plot::latency::thin_lines;
 use crate::render::format::{day, time_ns};
 use crate::summary::{
     BudgetCurves, BudgetFigure, E_HALF_MAX, Expected, Finding, GlanceFigure, LatencyFigure,
@@ -81,6 +81,14 @@ pub(super) fn latency(f: &LatencyFigure, facts: &str) -> String {
         f.workload,
         panels.join(" and "),
         thin_lines(f)
+    )
+}
+
+pub(super) fn percentiles(f: &LatencyFigure, facts: &str) -> String {
+    format!(
+        "The same latencies of `{}` by percentile: each step to the right leaves a tenth as many operations beyond. The rarest \
+         are those of single trials, thin. {facts}",
+        f.workload
     )
 }
 

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::export::ExportError;
-use crate::plot::{self, Figure, speedup::Kind};
+use crate::plot::{self, Figure, latency::View, speedup::Kind};
 use crate::summary::Summary;
 
 /// Name of the report's text.
@@ -176,12 +176,18 @@ fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
         add(Section::Overlap, figure, caption::overlap(f, facts), csv::speedup(f, "overlap"));
     }
     for f in &s.latencies {
-        add(
-            Section::Latency,
-            plot::ccdf::draw(f, facts),
-            caption::latency(f, facts),
-            csv::latency(f),
-        );
+        let views = [
+            (View::Ccdf, caption::latency as fn(&_, &_) -> String),
+            (View::Percentiles, caption::percentiles),
+        ];
+        for (view, caption) in views {
+            add(
+                Section::Latency,
+                plot::latency::draw(f, view, facts),
+                caption(f, facts),
+                csv::latency(f),
+            );
+        }
     }
     for f in &s.timelines {
         let figure = plot::timeline::draw(f, facts);
