@@ -147,7 +147,7 @@ pub fn time_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     Some((lo, hi.max(lo * 5.0)))
 }
 
-/// Ticks of shares that take longer at powers of ten, the largest first, labelled as the percentile: `0`, `90 %`, `99.9 %`.
+/// Ticks of shares that take longer at powers of ten, labelled as the percentile: `0`, `90 %`, `99.9 %`.
 pub fn percentile_ticks(lo: f64, hi: f64) -> Vec<Tick> {
     let label = |k: i32| match k {
         0 => "0".to_owned(),
@@ -158,10 +158,7 @@ pub fn percentile_ticks(lo: f64, hi: f64) -> Vec<Tick> {
             format!("99{point}{} %", "9".repeat(nines))
         }
     };
-    let mut ticks: Vec<Tick> =
-        decades(lo, hi).map(|k| Tick { value: 10f64.powi(k), label: label(k) }).collect();
-    ticks.sort_by(|a, b| b.value.total_cmp(&a.value));
-    ticks
+    decades(lo, hi).map(|k| Tick { value: 10f64.powi(k), label: label(k) }).collect()
 }
 
 /// Ticks at powers of ten, labelled as a share: `1`, `0.1`, `10⁻³`.
@@ -292,6 +289,15 @@ mod tests {
             ticks.iter().map(|t| t.label.as_str()).filter(|l| !l.is_empty()).collect();
         assert_eq!(ticks.len(), counts.len());
         assert!(shown.contains(&"32") && !shown.contains(&"28"), "{shown:?}");
+    }
+
+    #[test]
+    fn percentiles_are_read_from_left_to_right_and_keep_their_labels() {
+        let x = Axis { from: 200.0, to: 0.0, ..axis(1e-4, 1.0, Spacing::Log) };
+        let ticks = x.thin(percentile_ticks(1e-4, 1.0), |_| 30.0);
+        let labels: Vec<&str> = ticks.iter().rev().map(|t| t.label.as_str()).collect();
+        assert_eq!(labels, ["0", "90 %", "99 %", "99.9 %", "99.99 %"]);
+        assert!(x.at(1.0) < x.at(0.1));
     }
 
     #[test]

@@ -156,7 +156,6 @@ impl Scales {
                 draw_frame(canvas, area, title, x, (share, &shares, y_title));
             }
             View::Percentiles => {
-                // From left to right, as `thin` wants them.
                 let ticks: Vec<Tick> = share.thin(percentile_ticks(share.lo, share.hi), wide);
                 let times = time.thin(time_ticks(time.lo, time.hi), |_| LINE_PT);
                 let x = (share, ticks.as_slice(), "percentile");
