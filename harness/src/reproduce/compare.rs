@@ -188,6 +188,7 @@ mod tests {
             dropped: 0,
             limited_by: "nothing".to_owned(),
             budget: None,
+            limit: None,
             karp_flatt: None,
             reasons: vec!["because".to_owned()],
             points: Vec::new(),
