@@ -79,6 +79,9 @@ pub struct ReportArgs {
     /// Only workloads that match one of these patterns.
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub workloads: Vec<String>,
+    /// Compare every model's rate with this one's (`rust/threads`).
+    #[arg(long, value_name = "MODEL")]
+    pub baseline: Option<String>,
     /// Without the names of host and users, and without the machine's paths, in any file.
     #[arg(long)]
     pub anonymous: bool,

@@ -87,7 +87,8 @@ impl Selection {
     }
 }
 
-fn nearest(pattern: &str, ids: &[String]) -> String {
+/// The most similar ids, comma-separated.
+pub fn nearest(pattern: &str, ids: &[String]) -> String {
     let mut scored: Vec<(f64, &String)> =
         ids.iter().map(|id| (strsim::jaro_winkler(pattern, id), id)).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));

@@ -4,6 +4,7 @@
 //! throughput goes to the judge alone, latency to distributions and timelines, counters to their table.
 
 mod answer;
+mod baseline;
 mod breaks;
 mod cost;
 mod counters;
@@ -27,6 +28,7 @@ use crate::load::RunFrames;
 use crate::model::{ModelName, in_order, workload_id, workload_key};
 use crate::select::Selection;
 use crate::summary::{Estimate, RunFacts, Summary};
+pub use baseline::baseline;
 pub use rows::FrameResult;
 
 /// Level of every interval.
@@ -57,6 +59,7 @@ pub fn summarise(
         overlaps: figures::overlaps(&judgement, &run.host),
         budgets: figures::budgets(&judgement),
         budget_curves: limits::curves(&judgement, cpus),
+        baseline: None,
         limits: limits::groups(&judgement, &trials),
         latencies: latency::figures(&frames.latencies, &cpu_bound, cpus),
         timelines: timeline::figures(&frames.spans, &cpu_bound, cpus),

@@ -3,6 +3,7 @@
 //! Filled by `summarise`, read by `plot` and `render`, which only lay it out. No frames, no files,
 //! no text that depends on a format.
 
+mod baseline;
 mod experiments;
 mod figures;
 mod laws;
@@ -14,6 +15,7 @@ use amdahl_schema::{Absence, Host, MachineState, Plan, Runtime};
 use amdahl_stats::{IoVerdict, Judgement, Verdict};
 
 use crate::model::workload_id;
+pub use baseline::*;
 pub use experiments::*;
 pub use figures::*;
 pub use laws::*;
@@ -65,6 +67,8 @@ pub struct Summary {
     pub budget_curves: Vec<BudgetCurves>,
     /// What stops each model, and how sure that is.
     pub limits: Vec<LimitGroup>,
+    /// Every model against one of them, where that was asked for.
+    pub baseline: Option<Baseline>,
     /// e(N) against a known serial share.
     pub serial: Option<SerialFigure>,
     /// Scalability laws of CPU-bound cells; empty where no cell has three worker counts.

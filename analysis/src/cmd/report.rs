@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use amdahl_schema::{Run, read_run};
 
@@ -15,8 +15,8 @@ use crate::cli::ReportArgs;
 use crate::load::{self, RunFrames};
 use crate::place;
 use crate::render::{PAGE_FILE, REPORT_FILE, Rendered, VERDICTS_FILE, render, terminal};
-use crate::select::Selection;
-use crate::summarise::summarise;
+use crate::select::{Selection, nearest};
+use crate::summarise::{baseline, summarise};
 use crate::summary::Summary;
 
 /// Where reports go by default.
@@ -26,14 +26,15 @@ const REPORTS_DIR: &str = "reports";
 pub fn run(args: &ReportArgs) -> Result<()> {
     let (inputs, runs) = read(args)?;
     let (models, workloads) = selections(args, &inputs, &runs)?;
-    let chapters = chapters(runs, &models, &workloads)?;
+    let against = against(args, &inputs, &runs, &models)?;
+    let chapters = chapters(runs, (&models, &workloads), against.as_deref())?;
     let rendered = render(&chapters)?;
     let target = target(args, &chapters);
     place::place(&rendered, &target)?;
     link_latest(&target);
     let mut last = String::new();
     if args.bundle {
-        let command = again(&inputs, &models, &workloads);
+        let command = again(&inputs, (&models, &workloads), against.as_deref());
         last = bundle::write(&inputs, &rendered, &target, &command)? + "\n";
     }
     if let Some(path) = &args.json_out {
@@ -47,7 +48,8 @@ pub fn run(args: &ReportArgs) -> Result<()> {
 pub fn summarise_all(args: &ReportArgs) -> Result<Vec<Summary>> {
     let (inputs, runs) = read(args)?;
     let (models, workloads) = selections(args, &inputs, &runs)?;
-    chapters(runs, &models, &workloads)
+    let against = against(args, &inputs, &runs, &models)?;
+    chapters(runs, (&models, &workloads), against.as_deref())
 }
 
 /// Every run as the report is to see it: with `--anonymous` names are gone before anything else looks at it.
@@ -72,14 +74,21 @@ fn anonymise(run: &mut Run) -> Result<Anonymiser> {
     Ok(anonymiser)
 }
 
-fn chapters(runs: Vec<Run>, models: &Selection, workloads: &Selection) -> Result<Vec<Summary>> {
+fn chapters(
+    runs: Vec<Run>,
+    (models, workloads): (&Selection, &Selection),
+    against: Option<&str>,
+) -> Result<Vec<Summary>> {
     let mut chapters = Vec::new();
     for run in runs {
         let dir = run.dir.clone();
         let frames = load::frames(run, models, workloads)?;
         warn_torn(&dir, &frames);
-        let summary = summarise(&frames, models, workloads)
-            .with_context(|| format!("{}: summarising; please report this", dir.display()))?;
+        let defect = || format!("{}: summarising; please report this", dir.display());
+        let mut summary = summarise(&frames, models, workloads).with_context(defect)?;
+        if let Some(model) = against {
+            summary.baseline = baseline(&frames, &summary.judgement, model).with_context(defect)?;
+        }
         chapters.push(summary);
     }
     Ok(chapters)
@@ -87,12 +96,8 @@ fn chapters(runs: Vec<Run>, models: &Selection, workloads: &Selection) -> Result
 
 /// What is asked for, in the names that the runs have now.
 fn selections(args: &ReportArgs, inputs: &[Input], runs: &[Run]) -> Result<(Selection, Selection)> {
-    let renamed = |pattern: &String| {
-        let anonymisers = inputs.iter().filter_map(|i| i.anonymiser.as_ref());
-        anonymisers.fold(pattern.clone(), |pattern, a| a.pattern(&pattern))
-    };
     let of = |noun, patterns: &[String]| {
-        Selection::new(noun, &patterns.iter().map(renamed).collect::<Vec<_>>())
+        Selection::new(noun, &patterns.iter().map(|p| renamed(inputs, p)).collect::<Vec<_>>())
     };
     let (models, workloads) = (of("model", &args.models)?, of("workload", &args.workloads)?);
     let (mut all_models, mut all_workloads) = (BTreeSet::new(), BTreeSet::new());
@@ -106,8 +111,36 @@ fn selections(args: &ReportArgs, inputs: &[Input], runs: &[Run]) -> Result<(Sele
     Ok((models, workloads))
 }
 
+/// The baseline, in the name that it has now; an error if no run holds it or it is not selected.
+fn against(
+    args: &ReportArgs,
+    inputs: &[Input],
+    runs: &[Run],
+    models: &Selection,
+) -> Result<Option<String>> {
+    let Some(asked) = &args.baseline else { return Ok(None) };
+    let model = renamed(inputs, asked);
+    let shown: BTreeSet<String> =
+        runs.iter().flat_map(|run| load::ids(run).0).filter(|id| models.holds(id)).collect();
+    if !shown.contains(&model) {
+        let near = nearest(&model, &shown.into_iter().collect::<Vec<_>>());
+        bail!("--baseline {asked}: no such model in the report; nearest: {near}");
+    }
+    Ok(Some(model))
+}
+
+/// A name or pattern as the runs have it now.
+fn renamed(inputs: &[Input], pattern: &str) -> String {
+    let anonymisers = inputs.iter().filter_map(|i| i.anonymiser.as_ref());
+    anonymisers.fold(pattern.to_owned(), |pattern, a| a.pattern(&pattern))
+}
+
 /// The command that makes this report again beside the manifest of its bundle.
-fn again(inputs: &[Input], models: &Selection, workloads: &Selection) -> Vec<String> {
+fn again(
+    inputs: &[Input],
+    (models, workloads): (&Selection, &Selection),
+    against: Option<&str>,
+) -> Vec<String> {
     let mut command = vec!["amdahl".to_owned(), "report".to_owned()];
     command.extend(inputs.iter().map(Input::run_dir));
     for (flag, of) in [("--models", models), ("--workloads", workloads)] {
@@ -115,6 +148,7 @@ fn again(inputs: &[Input], models: &Selection, workloads: &Selection) -> Vec<Str
             command.extend([flag.to_owned(), of.patterns().join(",")]);
         }
     }
+    command.extend(against.into_iter().flat_map(|m| ["--baseline".to_owned(), m.to_owned()]));
     command.extend(["--out".to_owned(), "../again".to_owned()]);
     command
 }

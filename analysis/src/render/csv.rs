@@ -1,5 +1,6 @@
 //! The points behind each figure, as CSV with a header line; units in the column names.
 
+mod baseline;
 mod experiments;
 mod laws;
 mod price;
@@ -12,6 +13,7 @@ use crate::summary::{
     Summary, TimelineFigure, budget_parts,
 };
 
+pub(super) use baseline::baseline;
 pub(super) use experiments::{memory, resident, scaling, serial, start_up, timers};
 pub(super) use laws::{karp_flatt, law_figures, laws, profiles};
 pub(super) use price::{micro, price};

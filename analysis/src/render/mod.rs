@@ -118,6 +118,7 @@ pub fn render(chapters: &[Summary]) -> Result<Rendered, RenderError> {
         );
         let tables = [
             ("counters", summary.counters.rows.is_empty(), csv::counters as fn(&Summary) -> String),
+            ("baseline", summary.baseline.is_none(), csv::baseline),
             ("memory", summary.memory.is_empty(), csv::memory),
             ("laws", summary.laws.is_empty(), csv::laws),
             ("micro", summary.price.is_none(), csv::micro),

@@ -12,6 +12,7 @@ use crate::render::format;
 use crate::summary::{Estimate, Summary};
 
 mod answer;
+mod baseline;
 mod evidence;
 mod experiments;
 mod laws;
@@ -19,6 +20,7 @@ mod price;
 mod run;
 
 pub(crate) use answer::{answer, left_out};
+pub(crate) use baseline::baseline;
 pub(crate) use evidence::{absences, budget, counters, percentiles};
 pub(crate) use experiments::{memory, scaling, serial, start_up, timers};
 pub(crate) use laws::{law_words, laws};

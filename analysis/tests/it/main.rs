@@ -1,6 +1,7 @@
 //! Integration tests of the analysing program, one binary: reports of synthetic runs of known truth.
 
 mod anonymous;
+mod baseline;
 mod bundle;
 mod experiments;
 mod figures;

@@ -56,6 +56,41 @@ pub fn log_t_interval(ratios: &[f64], level: f64) -> Option<Interval> {
     finite(Interval { estimate: i.estimate.exp(), lo: i.lo.exp(), hi: i.hi.exp(), n: i.n })
 }
 
+/// Ratio of the geometric means of two samples that are not paired, with its interval: Student's t on the difference of
+/// the mean logarithms, degrees of freedom by Welch's approximation (1947), since their spreads may differ.
+///
+/// `None` where a sample has fewer than two values or one that is not positive, or a bound exceeds a double.
+pub fn log_welch_interval(over: &[f64], under: &[f64], level: f64) -> Option<Interval> {
+    let (a, b) = (log_mean(over)?, log_mean(under)?);
+    let (va, vb) = (a.variance / a.n, b.variance / b.n);
+    let df = (va + vb).powi(2) / (va * va / (a.n - 1.0) + vb * vb / (b.n - 1.0));
+    let t = t_quantile(f64::midpoint(1.0, level), df);
+    let half = if va + vb > 0.0 { t * (va + vb).sqrt() } else { 0.0 };
+    let centre = a.mean - b.mean;
+    finite(Interval {
+        estimate: centre.exp(),
+        lo: (centre - half).exp(),
+        hi: (centre + half).exp(),
+        n: over.len().min(under.len()),
+    })
+}
+
+struct LogMean {
+    mean: f64,
+    variance: f64,
+    n: f64,
+}
+
+fn log_mean(values: &[f64]) -> Option<LogMean> {
+    let n = values.len() as f64;
+    if n < 2.0 || values.iter().any(|v| *v <= 0.0 || !v.is_finite()) {
+        return None;
+    }
+    let mean = values.iter().map(|v| v.ln()).sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v.ln() - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    Some(LogMean { mean, variance, n })
+}
+
 /// The `q` quantile (0 ..= 1) of values in ascending order, linearly interpolated at position
 /// (n - 1) · q from the smallest: type 7 of Hyndman and Fan (1996), the default of R and numpy.
 ///
@@ -96,6 +131,19 @@ mod tests {
 
     fn near(a: f64, b: f64, tolerance: f64) {
         assert!((a - b).abs() <= tolerance, "{a} is not {b}");
+    }
+
+    /// Standard errors of both mean logarithms are .01 and .02: df = (1e-4 + 4e-4)^2 / (1e-8 / 1 + 16e-8 / 1) = 25/17.
+    #[test]
+    fn unpaired_ratios_have_the_degrees_of_freedom_of_welch() {
+        let (a, b) = ([2f64.ln() - 0.01, 2f64.ln() + 0.01], [-0.02, 0.02]);
+        let e = |v: [f64; 2]| v.map(f64::exp);
+        let i = log_welch_interval(&e(a), &e(b), 0.95).unwrap();
+        near(i.estimate, 2.0, 1e-12);
+        let half = t_quantile(0.975, 25.0 / 17.0) * 5e-4_f64.sqrt();
+        near((i.hi / i.estimate).ln(), half, 1e-9);
+        assert!(log_welch_interval(&[1.0], &[1.0, 2.0], 0.95).is_none());
+        assert!(log_welch_interval(&[1.0, 0.0], &[1.0, 2.0], 0.95).is_none());
     }
 
     /// Printed tables of Student's t, two-sided 95 % and 90 %.

@@ -18,7 +18,9 @@ mod synthetic;
 
 pub use budget::{Budget, BudgetInput, Limit, TimeUse, loss_budget};
 pub use gates::{FOREIGN_MAX, GateReading, STEAL_MAX, gate_failure};
-pub use interval::{Interval, log_t_interval, median, quantile_sorted, t_interval, t_quantile};
+pub use interval::{
+    Interval, log_t_interval, log_welch_interval, median, quantile_sorted, t_interval, t_quantile,
+};
 pub use json::{interval_json, io_verdict_name, judgement_json, verdict_name};
 pub use judge::{
     BlockPoint, Comparison, IoRow, IoVerdict, Judgement, ParallelismRow, Verdict, compare,

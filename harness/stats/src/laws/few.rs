@@ -1,7 +1,7 @@
 //! What needs no fit: Karp and Flatt's e(N), and alpha + 2 beta from N = 1 and 2.
 
 use super::points::{Point, Points};
-use crate::interval::{Interval, log_t_interval, t_quantile};
+use crate::interval::{Interval, log_t_interval, log_welch_interval};
 use crate::judge::karp_flatt;
 
 /// e(N) of one worker count.
@@ -37,35 +37,14 @@ fn ratio_interval(over: &Point, under: &Point) -> Option<Interval> {
     if pairs.len() > 1 {
         return log_t_interval(&pairs, 0.95);
     }
-    let logs = |p: &Point| p.trials.iter().map(|t| t.1.ln()).collect::<Vec<f64>>();
-    let (a, b) = (mean_and_error(&logs(over))?, mean_and_error(&logs(under))?);
-    let (va, vb) = (a.1 / a.2, b.1 / b.2);
-    let df = (va + vb).powi(2) / (va * va / (a.2 - 1.0) + vb * vb / (b.2 - 1.0));
-    let half = if va + vb > 0.0 { t_quantile(0.975, df) * (va + vb).sqrt() } else { 0.0 };
-    let centre = a.0 - b.0;
-    let ends = Interval {
-        estimate: centre.exp(),
-        lo: (centre - half).exp(),
-        hi: (centre + half).exp(),
-        n: over.trials.len().min(under.trials.len()),
-    };
-    (ends.lo.is_finite() && ends.hi.is_finite()).then_some(ends)
+    let rates = |p: &Point| p.trials.iter().map(|t| t.1).collect::<Vec<f64>>();
+    log_welch_interval(&rates(over), &rates(under), 0.95)
 }
 
 /// Ratios of trials with the same label.
 fn paired(over: &Point, under: &Point) -> Vec<f64> {
     let of = |label: u64| under.trials.iter().find(|t| t.0 == Some(label));
     over.trials.iter().filter_map(|(label, x)| Some(x / of((*label)?)?.1)).collect()
-}
-
-/// Mean, variance and number.
-fn mean_and_error(values: &[f64]) -> Option<(f64, f64, f64)> {
-    let n = values.len() as f64;
-    if n < 2.0 {
-        return None;
-    }
-    let mean = values.iter().sum::<f64>() / n;
-    Some((mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0), n))
 }
 
 #[cfg(test)]
