@@ -144,9 +144,11 @@ impl Canvas {
         self.ops.push(Op::Circle { at: units(at), radius, style });
     }
 
-    /// A line of text.
+    /// A line of text; an empty one leaves nothing behind.
     pub fn text(&mut self, text: &str, at: (f64, f64), anchor: Anchor, color: Rgb) {
-        self.push_text(text, at, anchor, color, false, false);
+        if !text.is_empty() {
+            self.push_text(text, at, anchor, color, false, false);
+        }
     }
 
     /// A line of bold text.

@@ -36,10 +36,11 @@ pub fn draw(figure: &SpeedupFigure, kind: Kind, facts: &str) -> Figure {
     let key = match kind {
         Kind::Speedup => {
             "Marker and bar: mean over blocks and 95 % interval. Small dots: blocks. Short grey bars: ceiling \
-             (N pinned one-worker processes). Dashed grey: ideal."
+             (N pinned one-worker processes). Dashed grey: ideal. Equal markers stand side by side."
         }
         Kind::Overlap => {
-            "Marker and bar: mean over blocks and 95 % interval. Small dots: blocks. Dashed grey: N times the throughput of one."
+            "Marker and bar: mean over blocks and 95 % interval, side by side where they are equal. Small dots: blocks. \
+             Dashed grey: N times the throughput of one."
         }
     };
     let ids = figure.series.iter().map(|s| s.model.as_str());
@@ -111,7 +112,11 @@ fn panel(
         draw_ceiling(canvas, &y, s, &|n, v| place(&s.model, n, v), slot);
     }
     for s in series {
-        draw_series(canvas, area, &y, s, &|n, v| place(&s.model, n, v), slot);
+        let line = |n: u32, v: f64| (x.at(f64::from(n)), y.at(v));
+        draw_line(canvas, area, s, &line);
+    }
+    for s in series {
+        draw_points(canvas, &y, s, &|n, v| place(&s.model, n, v), slot);
     }
     let names: Vec<&str> = series.iter().map(|s| s.model.as_str()).collect();
     draw_legend(canvas, area, &names);
@@ -145,21 +150,18 @@ fn draw_ceiling(canvas: &mut Canvas, y: &Axis, series: &SpeedupSeries, at: &Plac
     }
 }
 
-fn draw_series(
-    canvas: &mut Canvas,
-    area: &Area,
-    y: &Axis,
-    series: &SpeedupSeries,
-    at: &Place<'_>,
-    slot: f64,
-) {
-    let style = look(&series.model);
-    let one = at(1, 1.0); // By definition, for every model.
-    let mut path = vec![one];
+/// Through where the means are, even where their markers stand aside: a slope that differs is a result.
+fn draw_line(canvas: &mut Canvas, area: &Area, series: &SpeedupSeries, at: &Place<'_>) {
+    let mut path = vec![at(1, 1.0)];
     path.extend(series.points.iter().filter_map(|p| Some(at(p.workers, p.centre()?))));
     for piece in clip(&path, area) {
-        canvas.line(&piece, series_stroke(&style).alpha(0.75));
+        canvas.line(&piece, series_stroke(&look(&series.model)).alpha(0.75));
     }
+}
+
+fn draw_points(canvas: &mut Canvas, y: &Axis, series: &SpeedupSeries, at: &Place<'_>, slot: f64) {
+    let style = look(&series.model);
+    let one = at(1, 1.0); // By definition, for every model.
     for p in &series.points {
         let held = p.blocks.iter().filter(|b| y.holds(b.1));
         let dots: Vec<(f64, f64)> = held.map(|b| at(p.workers, b.1)).collect();

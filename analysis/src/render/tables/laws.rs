@@ -17,7 +17,7 @@ pub(crate) fn laws(s: &Summary) -> Table {
         ("weights: linear, Amdahl, USL", Right),
         ("alpha", Right),
         ("beta", Right),
-        ("peak at N", Right),
+        ("peak of USL at N", Right),
         ("alpha + 2 beta", Right),
         ("alpha, relative to the ceiling", Right),
     ]);
