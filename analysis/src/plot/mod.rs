@@ -29,6 +29,7 @@ pub mod style;
 pub mod text;
 pub mod thin;
 pub mod timeline;
+pub mod workloads;
 
 /// Width of a figure that fills one column of a two-column paper, points (3.4 in).
 pub const COLUMN_PT: f64 = 244.8;

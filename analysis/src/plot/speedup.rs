@@ -29,6 +29,16 @@ pub enum Kind {
     Overlap,
 }
 
+impl Kind {
+    /// What the figure's files begin with.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Speedup => "speedup",
+            Self::Overlap => "overlap",
+        }
+    }
+}
+
 /// Draws the figure; `facts` (machine and date) end its description.
 pub fn draw(figure: &SpeedupFigure, kind: Kind, facts: &str) -> Figure {
     let panels = split_panels(&figure.series, |s| &s.model);
@@ -56,24 +66,27 @@ pub fn draw(figure: &SpeedupFigure, kind: Kind, facts: &str) -> Figure {
         let alone = format!("Workload {}", figure.workload);
         let title = if title.is_empty() { &alone } else { title };
         panel(&mut canvas, &grid.areas[k], (title, y_title), series, figure, range, kind);
+        let names: Vec<&str> = series.iter().map(|s| s.model.as_str()).collect();
+        draw_legend(&mut canvas, &grid.areas[k], &names);
     }
     grid.draw_key(&mut canvas);
-    let (name, what) = match kind {
-        Kind::Speedup => ("speedup", "Speed-up against the number of workers"),
-        Kind::Overlap => ("overlap", "Throughput against the number of workers"),
+    let what = match kind {
+        Kind::Speedup => "Speed-up against the number of workers",
+        Kind::Overlap => "Throughput against the number of workers",
     };
     let title = format!("{what}, workload {}", figure.workload);
     let description = format!("{} {facts}", describe(figure));
     Figure {
-        name: format!("{name}-{}", crate::plot::file_part(&figure.workload)),
+        name: format!("{}-{}", kind.id(), crate::plot::file_part(&figure.workload)),
         svg: canvas.finish(&title, &description),
         title,
     }
 }
 
-type Range = ((f64, f64), (f64, f64));
+pub(super) type Range = ((f64, f64), (f64, f64));
 
-fn panel(
+/// Everything in one plot area but its legend.
+pub(super) fn panel(
     canvas: &mut Canvas,
     area: &Area,
     (title, y_title): (&str, &str),
@@ -118,8 +131,6 @@ fn panel(
     for s in series {
         draw_points(canvas, &y, s, &|n, v| place(&s.model, n, v), slot);
     }
-    let names: Vec<&str> = series.iter().map(|s| s.model.as_str()).collect();
-    draw_legend(canvas, area, &names);
 }
 
 /// Beyond the CPUs available the ground is grey: workers share CPUs there.
@@ -224,7 +235,7 @@ fn worker_counts(figure: &SpeedupFigure) -> Vec<u32> {
 }
 
 /// Worker counts, and every value that is drawn with some room; the ideal may leave the top.
-fn range(figure: &SpeedupFigure) -> Range {
+pub(super) fn range(figure: &SpeedupFigure) -> Range {
     let n_max = worker_counts(figure).last().copied().unwrap_or(2).max(2);
     let (mut lo, mut hi) = (1.0_f64, 1.0_f64);
     for p in figure.series.iter().flat_map(|s| &s.points) {

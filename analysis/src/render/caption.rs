@@ -1,6 +1,8 @@
 //! Captions: every figure says its N, machine, date, and what its marks are.
 
 use crate::plot::latency::thin_lines;
+use crate::plot::speedup::Kind;
+use crate::plot::workloads;
 use crate::render::format::{day, time_ns};
 use crate::summary::{
     BudgetCurves, BudgetFigure, E_HALF_MAX, Expected, Finding, GlanceFigure, LatencyFigure,
@@ -64,6 +66,24 @@ pub(super) fn overlap(f: &SpeedupFigure, facts: &str) -> String {
         f.workload,
         counts(&f.series),
         blocks(&f.series)
+    )
+}
+
+pub(super) fn every_workload(figures: &[(&SpeedupFigure, Kind)], facts: &str) -> String {
+    let names: Vec<String> = figures.iter().map(|(f, _)| format!("`{}`", f.workload)).collect();
+    let shown = workloads::models(figures);
+    let mut series = figures.iter().flat_map(|(f, _)| &f.series);
+    let rest = match series.all(|s| shown.contains(&s.model.as_str())) {
+        true => "",
+        false => {
+            " Only the models that most workloads have; the figure of each workload has them all."
+        }
+    };
+    format!(
+        "Throughput over that of one worker against the number of workers, on {}; axes are logarithmic to base 2, and each panel's \
+         own. Marker: geometric mean over blocks of rate(N) / rate(1); bar: its 95 % interval; small dots: every used block; short grey bars: the \
+         ceiling; dashed line: N times one.{rest} {facts}",
+        names.join(", ")
     )
 }
 

@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use crate::export::ExportError;
 use crate::plot::{self, Figure, latency::View, speedup::Kind};
-use crate::summary::Summary;
+use crate::summary::{SpeedupFigure, Summary};
 
 /// Name of the report's text.
 pub const REPORT_FILE: &str = "report.md";
@@ -170,11 +170,28 @@ fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
     }
     for f in &s.speedups {
         let figure = plot::speedup::draw(f, Kind::Speedup, facts);
-        add(Section::Speedup, figure, caption::speedup(f, facts), csv::speedup(f, "speedup"));
+        add(
+            Section::Speedup,
+            figure,
+            caption::speedup(f, facts),
+            csv::speedup(f, Kind::Speedup.id()),
+        );
+    }
+    let (cpu, io) = (s.speedups.iter(), s.overlaps.iter());
+    let both: Vec<(&SpeedupFigure, Kind)> =
+        cpu.map(|f| (f, Kind::Speedup)).chain(io.map(|f| (f, Kind::Overlap))).collect();
+    if let Some(figure) = plot::workloads::draw(&both, facts) {
+        let data = both.iter().flat_map(|(f, kind)| csv::speedup(f, kind.id())).collect();
+        add(Section::Speedup, figure, caption::every_workload(&both, facts), data);
     }
     for f in &s.overlaps {
         let figure = plot::speedup::draw(f, Kind::Overlap, facts);
-        add(Section::Overlap, figure, caption::overlap(f, facts), csv::speedup(f, "overlap"));
+        add(
+            Section::Overlap,
+            figure,
+            caption::overlap(f, facts),
+            csv::speedup(f, Kind::Overlap.id()),
+        );
     }
     for f in &s.latencies {
         let views = [
