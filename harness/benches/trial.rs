@@ -195,6 +195,7 @@ fn plan_large(profile: &str) -> Plan {
             representative: rank == 0,
             rank,
             workloads: ["noop", "cpu", "sleep", "pipe"].map(str::to_owned).to_vec(),
+            locks: Vec::new(),
             switch_ns: Some(5_000_000),
             hello_ns: 50_000_000,
             lead_ns: 20_000_000,

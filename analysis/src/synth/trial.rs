@@ -133,6 +133,8 @@ fn bare(
         counters: Vec::new(),
         histograms: Vec::new(),
         spans: Vec::new(),
+        guarded: None,
+        owners: None,
         gates: Gates {
             wall_ns,
             cpus: 2,

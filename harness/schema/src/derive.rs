@@ -163,7 +163,8 @@ impl Trial {
         }
         match missing.first() {
             None => Contest::Held,
-            Some(_) if self.takes_turns() => {
+            // A lock that lets somebody starve is a finding about the lock.
+            Some(_) if self.takes_turns() || self.workload == "lock" => {
                 Contest::Starved { workers: missing.iter().map(|(w, _)| *w).collect() }
             }
             Some((w, place)) => {

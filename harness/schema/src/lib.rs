@@ -13,6 +13,7 @@ mod header;
 mod hist;
 mod manifest;
 mod model;
+mod owners;
 mod read;
 mod trial;
 
@@ -27,10 +28,11 @@ pub use manifest::{
     BundledFigure, BundledFile, BundledRun, MANIFEST_FILE, MANIFEST_VERSION, Manifest,
 };
 pub use model::by_runtime;
+pub use owners::{Acquisition, OWNERS_MAX};
 pub use read::{ReadError, Run, read_run};
 pub use trial::{
-    Arm, Carrier, CarrierWindow, CpuSpeed, Gates, Outcome, Pass, Placement, ProcDelta, Span, Stage,
-    Status, Trial, Window, WorkerTotal,
+    Arm, Carrier, CarrierWindow, CpuSpeed, Gates, Outcome, Owners, Pass, Placement, ProcDelta,
+    Span, Stage, Status, Trial, Window, WorkerTotal,
 };
 
 /// Version of the raw-data contract written by this build.

@@ -125,13 +125,13 @@ fn parse_trials(path: &Path, bytes: &[u8]) -> Result<Parsed, ReadError> {
         if n + 1 == lines.len() && !ends_whole {
             return Ok((trials, Some(n + 1)));
         }
-        match serde_json::from_slice::<Trial>(line) {
-            Ok(trial) => trials.push((n + 1, trial)),
-            Err(e) => {
-                let what = format!("not a trial: {e}");
-                return Err(ReadError::Corrupt { path: path.to_owned(), line: n + 1, what });
-            }
+        let corrupt = |what| ReadError::Corrupt { path: path.to_owned(), line: n + 1, what };
+        let trial = serde_json::from_slice::<Trial>(line)
+            .map_err(|e| corrupt(format!("not a trial: {e}")))?;
+        if let Some(Err(what)) = trial.owners.as_ref().map(|o| o.check(trial.workers)) {
+            return Err(corrupt(format!("owners: {what}")));
         }
+        trials.push((n + 1, trial));
     }
     Ok((trials, None))
 }

@@ -220,6 +220,20 @@ pub struct Span {
     pub t_ns: Vec<u64>,
 }
 
+/// Successive owners of a lock (workload `lock`, latency pass), in four lists of one length: entry k of each is of
+/// acquisition k. [`Owners::acquisitions`] puts them together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owners {
+    /// The worker that acquired it.
+    pub w: Vec<u32>,
+    /// Acquired, since the acquisition before; of the first since the nominal begin of window 0.
+    pub gap_ns: Vec<u64>,
+    /// Requested to acquired.
+    pub wait_ns: Vec<u64>,
+    /// Acquired to the begin of its release.
+    pub hold_ns: Vec<u64>,
+}
+
 /// What happened on the machine while the trial ran, from causes outside the model.
 ///
 /// Ticks are `USER_HZ` (10 ms). A share is judged only by those who have enough ticks: see
@@ -355,6 +369,12 @@ pub struct Trial {
     /// For timelines (latency pass).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spans: Vec<Span>,
+    /// What the counters under the locks grew by, from the release to the stop (workload `lock`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarded: Option<u64>,
+    /// Successive owners of the cell's first lock (workload `lock`, latency pass).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owners: Option<Owners>,
     /// External causes.
     #[serde(default)]
     pub gates: Gates,

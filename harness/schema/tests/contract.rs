@@ -255,6 +255,10 @@ fn span() -> Span {
     Span { w: 0, t_ns: vec![1] }
 }
 
+fn owners() -> Owners {
+    Owners { w: vec![0], gap_ns: vec![1], wait_ns: vec![1], hold_ns: vec![1] }
+}
+
 fn gates() -> Gates {
     Gates {
         wall_ns: 1,
@@ -313,6 +317,8 @@ fn trial() -> Trial {
         counters: vec![counter()],
         histograms: vec![histogram()],
         spans: vec![span()],
+        guarded: Some(1),
+        owners: Some(owners()),
         gates: gates(),
         flags: vec!["late: by 7 ms".to_owned()],
     }
@@ -382,6 +388,7 @@ fn every_key_of_a_trial_is_documented() {
     check("CounterValue", &counter_value());
     check("Histogram", &histogram());
     check("Span", &span());
+    check("Owners", &owners());
     check("Gates", &gates());
     check("CpuSpeed", &cpu_speed());
 }
@@ -488,4 +495,19 @@ fn a_last_line_without_its_newline_is_torn_even_if_it_parses() {
     let run = read_run(&dir).unwrap();
     fs::remove_dir_all(&dir).unwrap();
     assert_eq!((run.trials.len(), run.torn_line), (1, Some(2)));
+}
+
+#[test]
+fn owners_that_cannot_be_are_refused_with_their_line() {
+    let dir = std::env::temp_dir().join(format!("amdahl-owners-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join(HEADER_FILE), serde_json::to_string(&header()).unwrap()).unwrap();
+    let good = trial();
+    let mut bad = trial();
+    bad.owners.as_mut().unwrap().w[0] = 1; // of one worker
+    let lines = [good, bad].map(|t| serde_json::to_string(&t).unwrap() + "\n");
+    fs::write(dir.join(TRIALS_FILE), lines.concat()).unwrap();
+    let error = read_run(&dir).unwrap_err().to_string();
+    assert!(error.contains("trials.jsonl:2: owners: worker 1 does not exist"), "{error}");
+    fs::remove_dir_all(&dir).unwrap();
 }

@@ -15,8 +15,12 @@ pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
         .iter()
         .flat_map(|f| f.models().map(move |id| (id, f)))
         .map(|(id, f)| {
-            json!({"model": id, "workloads": workloads(f, &id), "runtime": f.runtime,
-                   "available": true})
+            let mut model = json!({"model": id, "workloads": workloads(f, &id),
+                   "runtime": f.runtime, "available": true});
+            if workloads(f, &id).iter().any(|w| w == "lock") {
+                model["locks"] = json!(f.hello.locks);
+            }
+            model
         })
         .collect();
     let absent: Vec<_> = found
@@ -55,6 +59,9 @@ fn text(found: &Discovery) -> String {
                 f.runtime.path
             ));
         }
+    }
+    for f in found.found.iter().filter(|f| !f.hello.locks.is_empty()) {
+        text.push_str(&format!("locks of {}: {}\n", f.runtime.id, f.hello.locks.join(" ")));
     }
     for a in &found.absent {
         text.push_str(&format!("{:<width$}  absent: {}\n", a.model, a.why.reason));

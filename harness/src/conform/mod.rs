@@ -51,10 +51,14 @@ pub fn check_model(stage: &Stage<'_>, found: &Found, model: &str, pair: Placemen
         checks.push(check(format!("cpu: throughput pass with {workers} workers"), result));
     }
     for workload in found.hello.workloads_of(&mechanism) {
-        for (k, params) in params(&workload).into_iter().enumerate() {
+        for (k, params) in params(found, &workload).into_iter().enumerate() {
             // The kinds of `micro` differ in their operation alone: the first stands for all in the other passes.
             let passes = [Pass::Throughput, Pass::Latency, Pass::Counters];
-            let told = if workload == "micro" && k > 0 { &passes[..1] } else { &passes[..] };
+            let told = match workload.as_str() {
+                "micro" if k > 0 => &passes[..1],
+                "lock" if k > 0 => &passes[..2],
+                _ => &passes[..],
+            };
             for pass in told.iter().copied() {
                 let cell = || cell(&workload, &params, model, 2, pass);
                 let trial = met(|| execute(stage, found, cell(), &pair));
@@ -72,8 +76,8 @@ pub fn check_model(stage: &Stage<'_>, found: &Found, model: &str, pair: Placemen
 }
 
 /// The parameters a workload is checked with. Tables small enough to be made at once; a lock never, half of the
-/// time and always held.
-fn params(workload: &str) -> Vec<BTreeMap<String, String>> {
+/// time and always held; and every lock that the worker names.
+fn params(found: &Found, workload: &str) -> Vec<BTreeMap<String, String>> {
     let set = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
     };
@@ -85,6 +89,13 @@ fn params(workload: &str) -> Vec<BTreeMap<String, String>> {
             set(&[("kind", "stream"), ("bytes", "4194304")]),
         ],
         "serial" => ["0", "500", "1000"].map(|p| set(&[("permille", p)])).to_vec(),
+        "lock" => {
+            let own = found.hello.locks.iter().map(|lock| set(&[("lock", lock)]));
+            let first = found.hello.locks.first();
+            let of = |key, value| first.map(|lock| set(&[("lock", lock.as_str()), (key, value)]));
+            let more = [of("readers", "900"), of("locks", "4"), of("layout", "packed")];
+            own.chain(more.into_iter().flatten()).collect()
+        }
         "micro" => MICRO_KINDS.map(|kind| set(&[("kind", kind)])).to_vec(),
         _ => vec![BTreeMap::new()],
     }
@@ -157,6 +168,9 @@ fn judge(trial: &Trial, workload: &str, pass: Pass) -> Result<(), String> {
     }
     if pass == Pass::Latency {
         histograms(trial)?;
+        if workload == "lock" {
+            acquisitions(trial)?;
+        }
         if io_bound(workload) {
             // A wait of 1 ms: never shorter, and in the mean within the host's own lateness.
             let (n, sum, min) = trial
@@ -172,6 +186,34 @@ fn judge(trial: &Trial, workload: &str, pass: Pass) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Every acquisition of the windows is in the histograms of waits; what has an owner has it for a while; owners follow one
+/// another.
+fn acquisitions(trial: &Trial) -> Result<(), String> {
+    let n = |w: u32, names: [&str; 2]| -> u64 {
+        let mine = trial.histograms.iter().filter(|h| h.w == Some(w));
+        mine.filter(|h| names.contains(&h.name.as_str())).map(|h| h.n).sum()
+    };
+    for w in 0..trial.workers {
+        let (ops, waits) = (n(w, ["op", "op"]), n(w, ["wait", "read_wait"]));
+        if ops != waits {
+            return Err(format!("worker {w}: {ops} operations in `op`, {waits} in `wait`"));
+        }
+        let holds = n(w, ["hold", "read_hold"]);
+        if holds != waits && holds != 0 {
+            return Err(format!("worker {w}: {waits} in `wait`, {holds} in `hold`"));
+        }
+        if n(w, ["handoff", "handoff"]) > waits {
+            return Err(format!("worker {w}: more in `handoff` than in `wait`"));
+        }
+    }
+    let Some(owners) = &trial.owners else { return Ok(()) };
+    let all: Vec<_> = owners.acquisitions().collect();
+    match all.windows(2).position(|pair| pair[1].acquired_ns < pair[0].released_ns) {
+        Some(k) => Err(format!("`owners` {k} and {} hold the lock at once", k + 1)),
+        None => Ok(()),
+    }
 }
 
 /// Every operation of the windows is in the histograms, none besides.

@@ -11,8 +11,9 @@ const PLACEMENTS: [&str; 4] = ["cores", "spread", "smt", "none"];
 const RESERVED: [&str; 7] = ["id", "ids", "workload", "mechanism", "workers", "seed", "require"];
 
 /// Our workloads' parameters; a worker's own workload may have any.
-const PARAMETERS: [(&str, &[&str]); 7] = [
+const PARAMETERS: [(&str, &[&str]); 8] = [
     ("cpu", &["steps"]),
+    ("lock", &["lock", "steps", "permille", "readers", "locks", "layout"]),
     ("mem", &["kind", "bytes", "steps", "chunk"]),
     ("micro", &["kind", "steps"]),
     ("noop", &["batch"]),

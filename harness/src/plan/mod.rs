@@ -5,7 +5,7 @@ mod cost;
 mod locate;
 mod spec;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use amdahl_schema::{Arm, Pass, Placement, Plan, PlannedBlock, PlannedTrial};
 
@@ -35,6 +35,8 @@ pub struct ModelInfo {
     pub rank: u32,
     /// Workloads its worker offers.
     pub workloads: Vec<String>,
+    /// Locks that its worker has for the workload `lock`.
+    pub locks: Vec<String>,
     /// Switch interval, where a lock lets one thread run at a time.
     pub switch_ns: Option<u64>,
     /// Spawn to hello, as discovery saw it.
@@ -69,7 +71,7 @@ pub fn plan(spec: &Spec, site: &Site<'_>, seed: u64) -> Result<Plan, Unable> {
     let mut rng = SplitMix::new(seed);
     let mut blocks = Vec::new();
     for (model, workload) in selected(spec, site)? {
-        for params in params(spec, &workload) {
+        for params in params(spec, model, &workload) {
             add_blocks(&mut blocks, spec, site, model, &workload, &params);
         }
     }
@@ -152,13 +154,28 @@ fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, Stri
             return Err(named(&spec.places.workloads, pattern, &what));
         }
     }
-    let models = site.models.iter().filter(|m| named_by(&spec.models, &m.id));
-    Ok(models
+    let models = || site.models.iter().filter(|m| named_by(&spec.models, &m.id));
+    if chosen.contains(&"lock") {
+        locks_exist(spec, &models().flat_map(|m| &m.locks).collect())?;
+    }
+    Ok(models()
         .flat_map(|m| {
             let mine = m.workloads.iter().filter(|w| named_by(&spec.workloads, w));
             mine.map(move |w| (m, w.clone()))
         })
         .collect())
+}
+
+/// Each language has locks of its own, so a lock that one model has and others have not is fine; one that nobody has
+/// is a typing error.
+fn locks_exist(spec: &Spec, known: &BTreeSet<&String>) -> Result<(), Unable> {
+    let asked = ["", "lock"].iter().filter_map(|of| spec.params.get(*of)?.get("lock")).flatten();
+    for lock in asked.filter(|lock| !known.contains(lock) && !known.is_empty()) {
+        let close = nearest(lock, known.iter().map(|k| k.as_str()));
+        let what = format!("no lock `{lock}`{close}; `amdahl list` shows all");
+        return Err(named(&spec.places.params, "lock", &what));
+    }
+    Ok(())
 }
 
 /// Workloads whose models are compared with each other, block by block, not with their own N = 1.
@@ -233,7 +250,10 @@ fn add_blocks(
     }
     let largest = telling(&ends, site.cpus, workload);
     let mut timed = vec![one(largest, Arm::Model, Pass::Latency, 0)];
-    if largest > 1 && spec.latency_blocks > 1 {
+    if workload == "lock" {
+        // Who waits for whom, and how long, is the question itself: at every number of workers.
+        timed = ends.iter().map(|n| one(*n, Arm::Model, Pass::Latency, 0)).collect();
+    } else if largest > 1 && spec.latency_blocks > 1 {
         timed.push(one(1, Arm::Model, Pass::Latency, 0));
     }
     add(0, spec.latency_blocks, Kind::Passes, timed);
@@ -282,7 +302,7 @@ fn counts(spec: &Spec, site: &Site<'_>, workload: &str) -> (Vec<u32>, Vec<u32>) 
 }
 
 /// Every combination of the values of a workload's parameters.
-fn params(spec: &Spec, workload: &str) -> Vec<BTreeMap<String, String>> {
+fn params(spec: &Spec, model: &ModelInfo, workload: &str) -> Vec<BTreeMap<String, String>> {
     let own = |key: &str, values: &[&str]| {
         (key.to_owned(), values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>())
     };
@@ -291,11 +311,17 @@ fn params(spec: &Spec, workload: &str) -> Vec<BTreeMap<String, String>> {
         "pipe" => BTreeMap::from([own("delay_ns", &["1000000"])]),
         "mem" => BTreeMap::from([own("kind", &["chase", "stream"])]),
         "serial" => BTreeMap::from([own("permille", &["250"])]),
+        "lock" => {
+            BTreeMap::from([own("permille", &["250"]), ("lock".to_owned(), model.locks.clone())])
+        }
         "micro" => BTreeMap::from([own("kind", &MICRO_KINDS)]),
         _ => BTreeMap::new(),
     };
     for of in ["", workload] {
         values.extend(spec.params.get(of).cloned().unwrap_or_default());
+    }
+    if workload == "lock" {
+        values.entry("lock".to_owned()).or_default().retain(|lock| model.locks.contains(lock));
     }
     values.into_iter().fold(vec![BTreeMap::new()], |sets, (key, values)| {
         let with = |set: &BTreeMap<String, String>, value: &String| {

@@ -11,7 +11,7 @@ use super::locate::Source;
 use crate::Unable;
 
 /// Plan files that come with the program: profiles, and one for each experiment.
-const PLANS: [(&str, &str); 10] = [
+const PLANS: [(&str, &str); 11] = [
     ("smoke", include_str!("../../plans/smoke.toml")),
     ("standard", include_str!("../../plans/standard.toml")),
     ("paper", include_str!("../../plans/paper.toml")),
@@ -22,6 +22,7 @@ const PLANS: [(&str, &str); 10] = [
     ("e15-no-gil", include_str!("../../plans/e15-no-gil.toml")),
     ("e16-serial", include_str!("../../plans/e16-serial.toml")),
     ("e19-memory", include_str!("../../plans/e19-memory.toml")),
+    ("lock", include_str!("../../plans/lock.toml")),
 ];
 
 /// The first three of them.

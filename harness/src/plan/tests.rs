@@ -13,6 +13,7 @@ fn model(id: &str, representative: bool, rank: u32) -> ModelInfo {
         representative,
         rank,
         workloads: ["noop", "cpu", "sleep", "pipe"].map(str::to_owned).to_vec(),
+        locks: Vec::new(),
         switch_ns: id.starts_with("python").then_some(5_000_000),
         hello_ns: 40_000_000,
         lead_ns: 10_000_000,
@@ -221,4 +222,33 @@ fn a_list_of_values_makes_a_cell_of_each() {
     let empty = "[params.sleep]\nsleep_ns = []\n";
     let e = Spec::from_text("p", empty, "p.toml").unwrap_err().to_string();
     assert!(e.contains("`sleep_ns`: at least one value"), "{e}");
+}
+
+#[test]
+fn each_model_meets_the_locks_it_has_and_nobody_s_lock_is_an_error() {
+    let with = |id: &str, locks: &[&str]| ModelInfo {
+        workloads: vec!["lock".to_owned()],
+        locks: locks.iter().map(|l| (*l).to_owned()).collect(),
+        ..model(id, true, 0)
+    };
+    let models = [with("rust/threads", &["mutex", "ticket"]), with("cpp/threads", &["mutex"])];
+    let mut spec = Spec::file(std::path::Path::new("lock")).unwrap();
+    (spec.models, spec.latency_blocks) = (Vec::new(), 1);
+    let cells = |spec: &Spec| {
+        let p = with_site(&models, 2, |site| plan(spec, site, 1)).unwrap();
+        let name = |b: &PlannedBlock| (b.model.clone(), b.params["lock"].clone());
+        let latency = |b: &&PlannedBlock| b.trials[0].pass == Pass::Latency;
+        let timed: Vec<_> = p.blocks.iter().filter(latency).collect();
+        assert!(timed.iter().all(|b| b.trials.len() == 4), "every number of workers is timed");
+        p.blocks.iter().map(name).collect::<BTreeSet<_>>()
+    };
+    let of = |model: &str, lock: &str| (model.to_owned(), lock.to_owned());
+    let all = [("cpp/threads", "mutex"), ("rust/threads", "mutex"), ("rust/threads", "ticket")];
+    assert_eq!(cells(&spec), all.iter().map(|(m, l)| of(m, l)).collect());
+    let lock = |name: &str| BTreeMap::from([("lock".to_owned(), vec![name.to_owned()])]);
+    spec.params.insert("lock".to_owned(), lock("ticket"));
+    assert_eq!(cells(&spec), [of("rust/threads", "ticket")].into());
+    spec.params.insert("lock".to_owned(), lock("tikcet"));
+    let e = with_site(&models, 2, |site| plan(&spec, site, 1)).unwrap_err();
+    assert!(e.to_string().contains("no lock `tikcet`") && e.to_string().contains("ticket"), "{e}");
 }

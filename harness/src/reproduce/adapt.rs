@@ -160,6 +160,7 @@ mod tests {
             representative: true,
             rank: 0,
             workloads: workloads.iter().map(|w| (*w).to_owned()).collect(),
+            locks: Vec::new(),
             switch_ns: None,
             hello_ns: 1_000_000,
             lead_ns: 0,

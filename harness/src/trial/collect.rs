@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use amdahl_schema::{
-    Carrier, CarrierWindow, Histogram, Pass, ProcDelta, Span, Trial, Window, WorkerTotal,
+    Carrier, CarrierWindow, Histogram, Owners, Pass, ProcDelta, Span, Trial, Window, WorkerTotal,
     bucket_index, bucket_lowest,
 };
 use base64::Engine as _;
@@ -102,6 +102,10 @@ pub(crate) fn figures(
             "carrier" => carrier(&line, trial).map_err(garbage(when))?,
             "hist" => trial.histograms.push(histogram(&line, k).map_err(garbage(when))?),
             "span" => trial.spans.push(span(&line, k).map_err(garbage(when))?),
+            "guard" => guard(&line, trial).map_err(garbage(when))?,
+            // Of a ceiling there is no one who could have waited for another.
+            "owners" if trial.arm == amdahl_schema::Arm::Ceiling => {}
+            "owners" => trial.owners = Some(owners(&line, trial).map_err(garbage(when))?),
             "done" => {
                 return complete(trial, k).map_err(|what| {
                     Failure::Link(LinkError::Garbage {
@@ -168,6 +172,32 @@ fn carrier(line: &Line, trial: &mut Trial) -> Result<(), WireError> {
     let known = trial.carriers.iter_mut().find(|c| c.tid == tid);
     known.ok_or_else(|| line.wrong("`tid` is not one of the carriers"))?.windows.push(x);
     Ok(())
+}
+
+/// The counters under the locks of all processes together.
+fn guard(line: &Line, trial: &mut Trial) -> Result<(), WireError> {
+    let sum = trial.guarded.unwrap_or(0).checked_add(line.num("count")?);
+    trial.guarded = Some(sum.ok_or_else(|| line.wrong("`count` beyond 2^64"))?);
+    Ok(())
+}
+
+fn owners(line: &Line, trial: &Trial) -> Result<Owners, WireError> {
+    let number = |key: &str, t: &String| {
+        t.parse::<u64>().map_err(|_| line.wrong(format!("`{key}` wants numbers")))
+    };
+    let numbers = |key| line.list(key).iter().map(|t| number(key, t)).collect::<Result<_, _>>();
+    let w: Vec<u64> = numbers("w")?;
+    let owners = Owners {
+        w: w.into_iter().map(|w| u32::try_from(w).unwrap_or(u32::MAX)).collect(),
+        gap_ns: numbers("gap")?,
+        wait_ns: numbers("wait")?,
+        hold_ns: numbers("hold")?,
+    };
+    match owners.check(trial.workers) {
+        Ok(()) if trial.owners.is_none() => Ok(owners),
+        Ok(()) => Err(line.wrong("a second `owners`")),
+        Err(what) => Err(line.wrong(what)),
+    }
 }
 
 fn span(line: &Line, k: u32) -> Result<Span, WireError> {
@@ -242,7 +272,7 @@ fn complete(trial: &Trial, k: u32) -> Result<(), String> {
         // One that was starved has nothing to hand in.
         let inside = |x: &&Window| x.w == w && (0..trial.windows_n as i32).contains(&x.i);
         let worked = trial.windows.iter().filter(inside).any(|x| x.ops > 0);
-        let has_hist = trial.histograms.iter().any(|h| h.w == Some(w));
+        let has_hist = trial.histograms.iter().any(|h| h.w == Some(w) && h.name == "op");
         if trial.pass == Pass::Latency && worked && !has_hist {
             return Err(format!("no `hist` line of worker {w} in the latency pass"));
         }

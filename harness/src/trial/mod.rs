@@ -440,6 +440,8 @@ pub fn blank(block: &PlannedBlock, planned: &PlannedTrial) -> Trial {
         counter_set: planned.counter_set,
         histograms: Vec::new(),
         spans: Vec::new(),
+        guarded: None,
+        owners: None,
         gates: amdahl_schema::Gates::default(),
         flags: Vec::new(),
     }

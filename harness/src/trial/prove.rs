@@ -5,7 +5,7 @@ use std::time::Duration;
 use amdahl_schema::{Arm, Contest, Trial, Window};
 
 use super::Failure;
-use crate::worker::golden::{Golden, M};
+use crate::worker::golden::{Golden, M, lock_writes};
 
 /// A start later than this is flagged.
 const LATE_NS: u64 = 5_000_000;
@@ -21,6 +21,9 @@ const DRIFT_MAX: f64 = 0.10;
 pub(crate) fn prove(trial: &mut Trial, until_ns: u64) -> Result<(), Failure> {
     stamps(trial, until_ns)?;
     results(trial)?;
+    if trial.workload == "lock" {
+        exclusion(trial)?;
+    }
     if trial.arm == Arm::Model && matches!(trial.workload.as_str(), "sleep" | "pipe") {
         waits(trial)?;
     }
@@ -66,7 +69,7 @@ fn results(trial: &Trial) -> Result<(), Failure> {
     let Some(golden) = Golden::of(&trial.workload, &trial.params) else {
         // Workloads of the user's own are proven by the worker alone; ours never go unproven.
         let reason = "`ready` names no usable `steps`, so no operation can be proven".to_owned();
-        let ours = matches!(trial.workload.as_str(), "cpu" | "micro");
+        let ours = matches!(trial.workload.as_str(), "cpu" | "lock" | "micro");
         return if ours { Err(Failure::Invalid { kind: "checksum", reason }) } else { Ok(()) };
     };
     for total in &trial.totals {
@@ -99,6 +102,25 @@ fn results(trial: &Trial) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Every operation that is no reader adds one to a counter, by a plain load and a plain store under its lock: if two ever
+/// held it at once, additions are missing.
+fn exclusion(trial: &Trial) -> Result<(), Failure> {
+    let readers = trial.params.get("readers").map_or(Some(0), |r| r.parse().ok());
+    let invalid = |reason| Err(Failure::Invalid { kind: "checksum", reason });
+    let (Some(readers), Some(guarded)) = (readers, trial.guarded) else {
+        return invalid("no `guard` line, so nothing shows that the lock excludes".to_owned());
+    };
+    let writes: u64 = trial.totals.iter().map(|t| lock_writes(t.ops, readers)).sum();
+    if guarded == writes {
+        return Ok(());
+    }
+    let name = trial.params.get("lock").map_or("?", String::as_str);
+    invalid(format!(
+        "lock `{name}` does not exclude: {writes} additions were made under it, its counters grew by {guarded}; two \
+         workers were inside at once"
+    ))
 }
 
 /// A wait can't be shorter than what it waits for.

@@ -44,7 +44,7 @@ impl Golden {
             "noop" | "sleep" => Some(Self::Ones),
             "mem" => mem(params),
             "micro" => micro(params),
-            "cpu" | "serial" => {
+            "cpu" | "serial" | "lock" => {
                 let steps = params.get("steps")?.parse().ok()?;
                 Some(Self::Periodic((0..64).map(|i| minstd(1 + i, steps)).collect()))
             }
@@ -73,6 +73,14 @@ impl Golden {
             }
         }
     }
+}
+
+/// How many of a worker's first `ops` operations of `lock` write, where of 1000 `readers` only read.
+pub fn lock_writes(ops: u64, readers: u64) -> u64 {
+    // 617 and 1000 have no common divisor: within a thousand every remainder comes once.
+    let write = |i: &u64| i * 617 % 1000 >= readers;
+    let rest = (0..ops % 1000).filter(write).count() as u64;
+    ops / 1000 * (1000 - readers.min(1000)) + rest
 }
 
 fn mem(params: &BTreeMap<String, String>) -> Option<Golden> {
@@ -183,6 +191,17 @@ mod tests {
     fn params(pairs: &[(&str, u64)], kind: &str) -> BTreeMap<String, String> {
         let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), v.to_string()));
         pairs.chain([("kind".to_owned(), kind.to_owned())]).collect()
+    }
+
+    #[test]
+    fn readers_are_spread_and_counted() {
+        for readers in [0, 1, 500, 999, 1000] {
+            for ops in [0, 1, 2, 999, 1000, 1001, 12_345] {
+                let one_by_one = (0..ops).filter(|i| i * 617 % 1000 >= readers).count() as u64;
+                assert_eq!(lock_writes(ops, readers), one_by_one, "{ops} {readers}");
+            }
+        }
+        assert_eq!(lock_writes(100, 500), 50, "also within a few operations");
     }
 
     #[test]

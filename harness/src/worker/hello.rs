@@ -28,6 +28,8 @@ pub struct Hello {
     pub mechanisms: Vec<String>,
     /// Pairs of both that it does not: mechanism and workload, `*` for all.
     pub except: Vec<(String, String)>,
+    /// Names of the locks that its workload `lock` has.
+    pub locks: Vec<String>,
     /// Protocol features.
     pub features: Vec<String>,
     /// Everything it said, for the receipt.
@@ -63,6 +65,7 @@ impl Hello {
                 })
                 .collect::<Option<_>>()
                 .ok_or_else(|| line.wrong("`except` wants mechanism:workload"))?,
+            locks: line.list("locks"),
             features: line.list("features"),
             pairs: line.pairs.clone(),
         })

@@ -171,6 +171,7 @@ fn infos(found: &Discovery) -> Vec<ModelInfo> {
                 representative,
                 rank,
                 workloads: f.hello.workloads_of(mechanism),
+                locks: f.hello.locks.clone(),
                 switch_ns: f.hello.switch_ns.filter(|_| f.hello.gil == Some(true)),
                 hello_ns: f.hello_ns,
                 lead_ns: f.hello.lead_ns,
