@@ -43,8 +43,8 @@ impl Place {
         let sets = plan_sets(&Kernel, &context, &[]);
         let machine =
             Machine { probe: GateProbe::new(&roots, &topo), speed: None, roots, sets, context };
-        let found =
-            discover(&launcher, &[], &[], &[]).expect("nothing was asked for that can be wrong");
+        let found = discover(&launcher, &[], &[], &[], &[])
+            .expect("nothing was asked for that can be wrong");
         let place = Self { launcher, machine, topo, found };
         assert!(
             place.runtime("rust").is_some(),

@@ -61,6 +61,9 @@ pub struct WorkerArgs {
     /// A runtime that discovery does not find, e.g. python=./my/python.
     #[arg(long = "runtime", value_name = "LANG=PATH")]
     pub runtimes: Vec<String>,
+    /// A lock of your own for the workload `lock`: a shared library with `lock_size`, `lock_init`, `lock_acquire`, `lock_release`.
+    #[arg(long = "lock", value_name = "NAME=LIB.so")]
+    pub locks: Vec<String>,
 }
 
 /// `doctor`.

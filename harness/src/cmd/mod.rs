@@ -44,7 +44,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 /// Discovers runtimes and workers that the patterns may mean.
 fn find(args: &WorkerArgs, wanted: &[String]) -> anyhow::Result<Discovery> {
     let launcher = ProcessLauncher::new().context("where this program lies")?;
-    Ok(discover(&launcher, &args.workers_own, &args.runtimes, wanted)?)
+    Ok(discover(&launcher, &args.workers_own, &args.runtimes, &args.locks, wanted)?)
 }
 
 /// Prints the result: JSON on stdout or in a file, text on stdout.

@@ -74,18 +74,19 @@ impl Discovery {
 
 /// Finds the built-in workers' runtimes and the user's own.
 ///
-/// `own` is `NAME=CMD`, `runtimes` is `LANG=PATH`; what is wrong with those is an error, what is wrong
+/// `own` is `NAME=CMD`, `runtimes` is `LANG=PATH`, `locks` is `NAME=LIB.so`; what is wrong with those is an error, what is wrong
 /// with something found by itself is an absence with its reason. `wanted` are patterns of models: workers that none of
 /// them can mean are neither built nor started.
 pub fn discover(
     launcher: &(dyn Launcher + Sync),
     own: &[String],
     runtimes: &[String],
+    locks: &[String],
     wanted: &[String],
 ) -> Result<Discovery, Unable> {
     let langs = places::langs();
     let named = named_runtimes(runtimes, &langs)?;
-    let mut candidates = vec![rust_candidate()];
+    let mut candidates = vec![rust_candidate(locks)?];
     for lang in &langs {
         candidates.extend(candidates::of(lang, &named)?);
     }
@@ -202,17 +203,34 @@ pub(super) enum Worker {
 }
 
 /// The Rust worker is this program under another name.
-fn rust_candidate() -> Candidate {
+/// The Rust worker, with the user's locks: it loads a library when a cell asks for its lock.
+fn rust_candidate(locks: &[String]) -> Result<Candidate, Unable> {
     let path = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("amdahl"));
-    let argv = vec![path.clone().into(), "worker".into()];
+    let mut argv = vec![path.clone().into(), "worker".into()];
+    let mut known = amdahl_worker::Program::new().lock_names();
+    for text in locks {
+        let (name, file) = key_value("--lock", text)?;
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b)) {
+            return Err(Unable(format!(
+                "--lock {text}: a name has letters, digits and . _ + - only"
+            )));
+        }
+        if known.iter().any(|k| k == name) {
+            return Err(Unable(format!("--lock {text}: the name is taken, choose another")));
+        }
+        known.push(name.to_owned());
+        let file =
+            std::fs::canonicalize(file).map_err(|e| Unable(format!("--lock {text}: {e}")))?;
+        argv.extend(["--lock".into(), format!("{name}={}", file.display()).into()]);
+    }
     let spec = WorkerSpec { argv, env: Vec::new(), env_pad_bytes: 0 };
-    Candidate {
+    Ok(Candidate {
         id: "rust".to_owned(),
         row: "threads".to_owned(),
         runtime: receipt("rust", "rust", &path),
         worker: Ok(Worker::Ready(spec)),
         only: Vec::new(),
-    }
+    })
 }
 
 fn own_candidates(own: &[String]) -> Result<Vec<Candidate>, Unable> {

@@ -56,6 +56,14 @@ pub enum Error {
         /// How much it asked for.
         bytes: u64,
     },
+    /// A lock of the user's that can't be used.
+    #[error("lock `{name}`: {what}")]
+    Lock {
+        /// Its name.
+        name: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// A cell that was not prepared, or was given up after an error.
     #[error("no cell {id} is prepared; send `prepare id={id} …` first")]
     NoCell {
@@ -135,6 +143,8 @@ pub enum Kind {
     Unsupported,
     /// Memory, threads or processes ran out.
     Oom,
+    /// A result that can't be right.
+    Checksum,
     /// It should have worked.
     Internal,
 }
@@ -145,6 +155,7 @@ impl Kind {
         match self {
             Self::Unsupported => "unsupported",
             Self::Oom => "oom",
+            Self::Checksum => "checksum",
             Self::Internal => "internal",
         }
     }
@@ -154,6 +165,7 @@ impl Kind {
         match name {
             "unsupported" => Self::Unsupported,
             "oom" => Self::Oom,
+            "checksum" => Self::Checksum,
             _ => Self::Internal,
         }
     }
@@ -173,8 +185,10 @@ impl Error {
             | Self::BadValue { .. }
             | Self::Unknown { .. }
             | Self::NotOffered { .. }
+            | Self::Lock { .. }
             | Self::NoCell { .. } => Kind::Unsupported,
             Self::Memory { .. } => Kind::Oom,
+            Self::Op { stop: Stop::Wrong(_), .. } => Kind::Checksum,
             Self::Spawn { source, .. } if ran_out(source) => Kind::Oom,
             Self::Relayed { kind, .. } => *kind,
             _ => Kind::Internal,

@@ -80,4 +80,7 @@ pub use serve::serve;
 pub use stop::Stop;
 pub use task::TaskProbe;
 pub use wire::{LINE_MAX, Line, WireError, read_line};
+pub use workload::lock::Lock;
 pub use workload::{Op, TaskOp, Workload};
+
+pub use lock_api;

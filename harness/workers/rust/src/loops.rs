@@ -101,7 +101,7 @@ fn time_into<O: Op, T: Timer>(
     let mut look_at = look_at(timer, timer.end(), clock::now_ns(), end_ns);
     let end = loop {
         let t0 = timer.begin();
-        let result = op.run(ops);
+        let result = op.run_timed(ops);
         let t1 = timer.end();
         match result {
             Ok(result) => check += u64::from(result),

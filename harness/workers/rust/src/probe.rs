@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::clock;
 use crate::error::Error;
-use crate::go::Go;
+use crate::go::{Go, Pass};
 use crate::loops::{Halt, count, time};
 use crate::recorder::Lane;
 use crate::release::{Failed, Release, Started};
@@ -115,6 +115,10 @@ impl<O: Op> Body for Bench<O> {
 
     fn run(&mut self, go: &Go) -> Result<Report, Error> {
         let mut release = Release::new(go, self.setting.of);
+        let timed = go.pass == Pass::Latency;
+        if timed {
+            self.op.arm();
+        }
         let started = if self.setting.spins { Started::spinning(go) } else { Started::asleep(go) };
         release.enter(started, self.stats.sample());
         match self.intervals(&mut release) {
@@ -123,7 +127,11 @@ impl<O: Op> Body for Bench<O> {
                 .halt(halt, self.stats.sample())
                 .map_err(|Failed { i, stop }| Error::Op { w: self.setting.w, i, stop })?,
         }
-        Ok(release.report(self.setting.w))
+        let mut report = release.report(self.setting.w);
+        if timed {
+            report.hists.extend(self.op.hists());
+        }
+        Ok(report)
     }
 }
 
@@ -132,6 +140,7 @@ impl<O: Op> Bench<O> {
     fn intervals(&mut self, release: &mut Release) -> Result<(), Halt> {
         let Self { op, batch, setting, .. } = self;
         while let Some((i, end_ns)) = release.open() {
+            op.record((0..i64::from(release.go().windows)).contains(&i));
             let (tally, lane, spans) = release.record(i);
             let now = match (lane, setting.stopwatch) {
                 (None, _) => count(op, *batch, end_ns, tally, spans)?,
@@ -182,7 +191,6 @@ fn message(panic: &(dyn Any + Send)) -> String {
 mod tests {
     use super::*;
     use crate::cell::Cell;
-    use crate::go::Pass;
     use crate::program::Program;
 
     #[test]

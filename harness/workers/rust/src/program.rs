@@ -1,6 +1,7 @@
 //! A worker program: the workloads and models it knows, and its `main`.
 
 use std::io::{self, BufWriter};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,14 +14,28 @@ use crate::model::{
     end_with_parent,
 };
 use crate::serve;
+use crate::sync::{Sequence, TestAndSet, TicketLock};
+use crate::workload::lock::family::Mcs;
+use crate::workload::lock::free::Counting;
+use crate::workload::lock::library::Functions;
+use crate::workload::lock::raw::{Raw, StdMutex};
+use crate::workload::lock::{Lock, Locked, Shape};
 use crate::workload::{Cpu, Mem, Noop, Pipe, Serial, Sleep, Workload};
 
 type Make = dyn Fn(&Cell) -> Result<Box<dyn AnyWorkload>, Error>;
+
+/// The workload whose cells name one of the program's locks.
+const LOCK: &str = "lock";
+
+/// Before the locks of a user's libraries: `--lock NAME=PATH`.
+const LOCK_ARG: &str = "--lock";
 
 /// A worker program. See the [crate documentation](crate) for an example.
 pub struct Program {
     workloads: Vec<(String, Box<Make>)>,
     models: Vec<Arc<dyn Model>>,
+    /// By name, the workload `lock` with that lock.
+    locks: Vec<(String, Box<Make>)>,
     except: Vec<(String, String)>,
 }
 
@@ -37,10 +52,16 @@ impl Default for Program {
 }
 
 impl Program {
-    /// With the workloads `noop`, `cpu`, `sleep`, `pipe`, `mem`, `serial` and the models `threads`,
-    /// `processes`, `rayon`, `tokio`.
+    /// With the workloads `noop`, `cpu`, `sleep`, `pipe`, `mem`, `serial`, `lock`, the models `threads`,
+    /// `processes`, `rayon`, `tokio`, and a dozen locks.
     pub fn new() -> Self {
-        Self { workloads: Vec::new(), models: Vec::new(), except: Vec::new() }
+        let nothing = Self {
+            workloads: Vec::new(),
+            models: Vec::new(),
+            locks: Vec::new(),
+            except: Vec::new(),
+        };
+        nothing
             .workload("noop", Noop::new)
             .workload("cpu", Cpu::new)
             .workload("sleep", Sleep::new)
@@ -56,6 +77,79 @@ impl Program {
             .except("processes", "serial")
             .except("rayon", "serial")
             .except("tokio", "serial")
+            // A lock is held by a thread that may wait for it.
+            .except("processes", LOCK)
+            .except("rayon", LOCK)
+            .except("tokio", LOCK)
+            .with_locks()
+    }
+
+    fn with_locks(self) -> Self {
+        self.lock("mutex", std::sync::Mutex::default)
+            .lock("rwlock", std::sync::RwLock::default)
+            .lock("parking_lot", parking_lot::Mutex::default)
+            .lock("parking_lot_rwlock", parking_lot::RwLock::default)
+            .lock("ttas", TestAndSet::new)
+            .lock("ticket", TicketLock::new)
+            .lock("mcs", || Mcs::new(()))
+            .lock("seqlock", Sequence::new)
+            .lock("tokio_mutex", tokio::sync::Mutex::default)
+            .counter("atomic", Counting::atomic)
+            .counter("sharded", Counting::sharded)
+            // The first once more, by each of the ways that locks of the user's own are called.
+            .raw_lock::<StdMutex>("mutex-raw")
+            .library("mutex-c", |_| Ok(Functions::of_std()))
+    }
+
+    /// Adds a lock, or replaces the one of that name, for the workload `lock`. `make` is called for each
+    /// lock of a cell.
+    #[must_use]
+    pub fn lock<L: Lock>(self, name: &str, make: impl Fn() -> L + 'static) -> Self {
+        self.locked(name, move |cell| {
+            let shape = Shape::of(cell)?;
+            Ok(Box::new(Locked::new(shape, (0..shape.locks).map(|_| make()).collect())))
+        })
+    }
+
+    /// The same for a lock that has the two functions of [`lock_api::RawMutex`].
+    #[must_use]
+    pub fn raw_lock<R: lock_api::RawMutex + Send + Sync + 'static>(self, name: &str) -> Self {
+        self.lock(name, || Raw(R::INIT))
+    }
+
+    /// The same for a shared library with the four C functions `lock_size`, `lock_init`, `lock_acquire`
+    /// and `lock_release`, which is loaded when a cell asks for it.
+    #[must_use]
+    pub fn lock_library(self, name: &str, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.library(name, move |name| Functions::load(name, &path))
+    }
+
+    fn library(
+        self,
+        name: &str,
+        functions: impl Fn(&str) -> Result<Functions, Error> + 'static,
+    ) -> Self {
+        let own = name.to_owned();
+        self.locked(name, move |cell| {
+            let shape = Shape::of(cell)?;
+            let locks = functions(&own)?.locks(&own, &shape)?;
+            Ok(Box::new(Locked::new(shape, locks)))
+        })
+    }
+
+    fn counter(self, name: &str, make: fn(&Cell) -> Result<Counting, Error>) -> Self {
+        self.locked(name, move |cell| Ok(Box::new(make(cell)?)))
+    }
+
+    fn locked(
+        mut self,
+        name: &str,
+        make: impl Fn(&Cell) -> Result<Box<dyn AnyWorkload>, Error> + 'static,
+    ) -> Self {
+        self.locks.retain(|(known, _)| known != name);
+        self.locks.push((name.to_owned(), Box::new(make)));
+        self
     }
 
     /// Adds a workload, or replaces the one of that name. `make` is called once a cell, before its
@@ -94,7 +188,17 @@ impl Program {
 
     /// The names of its workloads.
     pub fn workload_names(&self) -> Vec<String> {
-        self.workloads.iter().map(|(name, _)| name.clone()).collect()
+        self.workloads
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .chain([LOCK])
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The names of its locks.
+    pub fn lock_names(&self) -> Vec<String> {
+        self.locks.iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// The names of its models.
@@ -108,6 +212,10 @@ impl Program {
     /// # Errors
     /// An unknown workload or a bad parameter.
     pub fn job(&self, cell: Cell) -> Result<Arc<Job>, Error> {
+        if cell.workload == LOCK {
+            let workload = self.made_with_lock(&cell)?;
+            return Ok(Job::new(cell, workload));
+        }
         let make = self.workloads.iter().find(|(name, _)| *name == cell.workload);
         let (_, make) = make.ok_or_else(|| Error::Unknown {
             what: "workload",
@@ -116,6 +224,20 @@ impl Program {
         })?;
         let workload = make(&cell)?;
         Ok(Job::new(cell, workload))
+    }
+
+    fn made_with_lock(&self, cell: &Cell) -> Result<Box<dyn AnyWorkload>, Error> {
+        let name = cell.text(LOCK).ok_or_else(|| Error::MissingKey {
+            verb: format!("prepare workload={LOCK}"),
+            key: LOCK.to_owned(),
+        })?;
+        let make = self.locks.iter().find(|(known, _)| known == name);
+        let (_, make) = make.ok_or_else(|| Error::Unknown {
+            what: "lock",
+            name: name.to_owned(),
+            known: self.lock_names(),
+        })?;
+        make(cell)
     }
 
     /// Creates, warms and parks the workers of a job by the model its cell names.
@@ -159,6 +281,13 @@ impl Program {
         if args.next().as_deref() == Some(CARRIER_ARG) {
             end_with_parent(args.next().as_deref())?;
             self = self.model(Inline);
+        }
+        let args: Vec<String> = std::env::args().collect();
+        for pair in args.windows(2).filter(|pair| pair[0] == LOCK_ARG) {
+            let (name, path) = pair[1].split_once('=').ok_or_else(|| {
+                Error::other(format!("{LOCK_ARG} {}: NAME=PATH expected", pair[1]))
+            })?;
+            self = self.lock_library(name, path);
         }
         raise_file_limit();
         serve::serve(&self, io::stdin().lock(), BufWriter::new(io::stdout().lock()))

@@ -57,7 +57,7 @@ impl Lane {
     }
 
     /// The sparse form, unless nothing was recorded.
-    fn hist(&self, i: Option<i64>) -> Option<Hist> {
+    pub(crate) fn hist(&self, name: &'static str, i: Option<i64>) -> Option<Hist> {
         if self.counts.is_empty() {
             return None;
         }
@@ -67,7 +67,7 @@ impl Lane {
             .map(|step| (bucket_index(step.value_iterated_to()), step.count_since_last_iteration()))
             .collect();
         let (n, min, max, sum) = (self.counts.len(), self.min, self.max, self.sum);
-        Some(Hist { i, n, min, max, sum, buckets })
+        Some(Hist { name: name.into(), i, n, min, max, sum, buckets })
     }
 }
 
@@ -116,7 +116,7 @@ impl Recorder {
     /// What was recorded in the windows.
     pub(crate) fn hists(&self) -> Vec<Hist> {
         let index = |i: usize| if self.merged { None } else { Some(i as i64) };
-        self.lanes.iter().enumerate().filter_map(|(i, lane)| lane.hist(index(i))).collect()
+        self.lanes.iter().enumerate().filter_map(|(i, lane)| lane.hist("op", index(i))).collect()
     }
 }
 
@@ -183,11 +183,27 @@ mod tests {
         assert_eq!(hists.len(), 2);
         assert_eq!(
             hists[0],
-            Hist { i: Some(0), n: 2, min: 7, max: 9, sum: 16, buckets: vec![(7, 1), (9, 1)] }
+            Hist {
+                name: "op".into(),
+                i: Some(0),
+                n: 2,
+                min: 7,
+                max: 9,
+                sum: 16,
+                buckets: vec![(7, 1), (9, 1)]
+            }
         );
         assert_eq!(
             hists[1],
-            Hist { i: Some(1), n: 1, min: 11, max: 11, sum: 11, buckets: vec![(11, 1)] }
+            Hist {
+                name: "op".into(),
+                i: Some(1),
+                n: 1,
+                min: 11,
+                max: 11,
+                sum: 11,
+                buckets: vec![(11, 1)]
+            }
         );
     }
 
@@ -205,7 +221,7 @@ mod tests {
     fn beyond_the_range_the_extremes_stay_exact() {
         let mut lane = Lane::new();
         lane.record(HIGHEST_NS * 3);
-        let hist = lane.hist(None).unwrap();
+        let hist = lane.hist("op", None).unwrap();
         assert_eq!((hist.n, hist.max, hist.sum), (1, HIGHEST_NS * 3, HIGHEST_NS * 3));
         assert_eq!(hist.buckets[0].0, bucket_index(HIGHEST_NS));
     }
@@ -225,7 +241,7 @@ mod tests {
         fn the_bucket_rule_is_the_one_of_hdrhistogram(v in 0..HIGHEST_NS) {
             let mut lane = Lane::new();
             lane.record(v);
-            prop_assert_eq!(lane.hist(None).unwrap().buckets, vec![(bucket_index(v), 1)]);
+            prop_assert_eq!(lane.hist("op", None).unwrap().buckets, vec![(bucket_index(v), 1)]);
             let neighbours = Histogram::<u64>::new_with_bounds(1, HIGHEST_NS, 3).unwrap();
             prop_assert_eq!(bucket_index(neighbours.lowest_equivalent(v)), bucket_index(v));
             prop_assert_eq!(bucket_index(neighbours.next_non_equivalent(v)), bucket_index(v) + 1);

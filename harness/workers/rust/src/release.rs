@@ -96,7 +96,9 @@ impl Release {
         match halt.stop {
             Stop::NoWorkLeft => self.track.leave(clock::now_ns(), self.tally, sample),
             Stop::Over => self.track.end(last_ns, self.tally, sample),
-            stop @ Stop::Failed(_) => return Err(Failed { i: self.tally.ops, stop }),
+            stop @ (Stop::Failed(_) | Stop::Wrong(_)) => {
+                return Err(Failed { i: self.tally.ops, stop });
+            }
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 //!
 //! Written towards the harness; read back by the `processes` model from its children.
 
+use std::borrow::Cow;
+
 use crate::error::Error;
 use crate::wire::{self, Line};
 
@@ -67,9 +69,11 @@ pub struct Total {
     pub ended_ns: u64,
 }
 
-/// Durations of operations, ns.
+/// Durations of operations, or of parts of them, ns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hist {
+    /// What was timed: `op`, or a part of it that the operation itself timed.
+    pub name: Cow<'static, str>,
     /// The window; absent if summed over all.
     pub i: Option<i64>,
     /// How many.
@@ -191,7 +195,7 @@ impl Total {
 impl Hist {
     fn line(&self, head: Line) -> Line {
         head.with_some("i", self.i)
-            .with("name", "op")
+            .with("name", &self.name)
             .with("unit", "ns")
             .with("n", self.n)
             .with("min", self.min)
@@ -206,6 +210,7 @@ impl Hist {
             Ok((number(idx, "b")?, number(n, "b")?))
         };
         Ok(Self {
+            name: line.text("name").unwrap_or("op").to_owned().into(),
             i: line.int("i")?,
             n: line.required("n")?,
             min: line.required("min")?,
@@ -256,8 +261,24 @@ mod tests {
             ],
             total: Total { ops: 15, check: 27, started_ns: 1, entered_ns: 2, ended_ns: 3 },
             hists: vec![
-                Hist { i: Some(0), n: 3, min: 1, max: 9, sum: 12, buckets: vec![(1, 2), (9, 1)] },
-                Hist { i: None, n: 1, min: 1, max: 1, sum: 1, buckets: vec![(1, 1)] },
+                Hist {
+                    name: "op".into(),
+                    i: Some(0),
+                    n: 3,
+                    min: 1,
+                    max: 9,
+                    sum: 12,
+                    buckets: vec![(1, 2), (9, 1)],
+                },
+                Hist {
+                    name: "wait".into(),
+                    i: None,
+                    n: 1,
+                    min: 1,
+                    max: 1,
+                    sum: 1,
+                    buckets: vec![(1, 1)],
+                },
             ],
             spans: (w == 0).then(|| vec![1, 1, 4]),
         }

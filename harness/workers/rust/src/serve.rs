@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
+use std::sync::Arc;
 
 use crate::cell::Cell;
 use crate::clock;
 use crate::error::Error;
 use crate::go::Go;
-use crate::model::Crew;
+use crate::model::{Crew, Job};
 use crate::program::Program;
 use crate::timer::Stopwatch;
 use crate::wire::{self, Line};
@@ -43,7 +44,15 @@ pub fn serve(program: &Program, mut input: impl BufRead, output: impl Write) -> 
 struct Session<'a, W> {
     program: &'a Program,
     output: W,
-    cells: BTreeMap<u64, Box<dyn Crew>>,
+    cells: BTreeMap<u64, Prepared>,
+}
+
+/// A cell whose workers are parked.
+struct Prepared {
+    job: Arc<Job>,
+    crew: Box<dyn Crew>,
+    /// What the workers recorded together in the releases since the last `collect`.
+    common: Vec<Line>,
 }
 
 /// A `go` or `collect` line's cells.
@@ -113,6 +122,7 @@ impl<W: Write> Session<'_, W> {
             .with("lead_ns", LEAD_NS)
             .with("workloads", self.program.workload_names().join(","))
             .with("mechanisms", self.program.mechanisms().join(","))
+            .with("locks", self.program.lock_names().join(","))
             .with_some("except", (!except.is_empty()).then_some(except))
             .with("features", FEATURES.join(","))
             .with("worker", env!("CARGO_PKG_VERSION"))
@@ -146,18 +156,21 @@ impl<W: Write> Session<'_, W> {
         for (key, value) in job.chosen() {
             ready = ready.with(key, value);
         }
-        self.cells.insert(id, crew);
+        self.cells.insert(id, Prepared { job, crew, common: Vec::new() });
         self.say(&ready)
     }
 
     fn go(&mut self, line: &Line) -> Result<(), Error> {
         let ids = self.ids(line)?;
         for (id, go) in slots(line, &ids)? {
-            let crew = self.cells.get_mut(&id).ok_or(Error::NoCell { id })?;
-            if let Err(error) = crew.release(&go).and_then(|()| crew.join()) {
+            let cell = self.cells.get_mut(&id).ok_or(Error::NoCell { id })?;
+            cell.job.begin(&go);
+            if let Err(error) = cell.crew.release(&go).and_then(|()| cell.crew.join()) {
                 self.cells.remove(&id);
                 return Err(error);
             }
+            let of_slot = |line: Line| line.with("id", id).with_some("slot", go.slot);
+            cell.common.extend(cell.job.end(&go).into_iter().map(of_slot));
         }
         self.say(&ids.named("stopped"))
     }
@@ -165,12 +178,13 @@ impl<W: Write> Session<'_, W> {
     fn collect(&mut self, line: &Line) -> Result<(), Error> {
         let ids = self.ids(line)?;
         for &id in &ids.all {
-            let crew = self.cells.get_mut(&id).ok_or(Error::NoCell { id })?;
-            match crew.collect() {
+            let cell = self.cells.get_mut(&id).ok_or(Error::NoCell { id })?;
+            match cell.crew.collect() {
                 Ok(reports) => {
-                    let usage = crew.carrier_usage();
+                    let usage = cell.crew.carrier_usage();
+                    let common = std::mem::take(&mut cell.common);
                     let lines = reports.iter().flat_map(|report| report.lines(id));
-                    for line in lines.chain(usage.iter().map(|x| x.line(id))) {
+                    for line in lines.chain(usage.iter().map(|x| x.line(id))).chain(common) {
                         self.say(&line)?;
                     }
                 }

@@ -12,6 +12,9 @@ pub enum Stop {
     /// this worker's tail ends with its last operation.
     #[error("the release is over")]
     Over,
+    /// It found that a result can't be right: work was lost or done twice.
+    #[error("{0}")]
+    Wrong(String),
     /// The operation failed: the trial is an error.
     #[error("{0}")]
     Failed(String),

@@ -27,6 +27,7 @@ use crate::probe::{Probe, Setting, guarded};
 use crate::report::Report;
 use crate::task::TaskProbe;
 use crate::timer::Stopwatch;
+use crate::wire::Line;
 use crate::workload::Workload;
 
 /// How concurrency is expressed.
@@ -140,6 +141,17 @@ impl Job {
         self.workload.awaiting_task(self.setting(w))
     }
 
+    /// All workers are parked and about to be released. Call it before [`Crew::release`].
+    pub fn begin(&self, go: &Go) {
+        self.workload.begin(go);
+    }
+
+    /// All are parked again: lines of what they recorded together, without the cell's id. Call it after
+    /// [`Crew::join`].
+    pub fn end(&self, go: &Go) -> Vec<Line> {
+        self.workload.end(go)
+    }
+
     /// A worker could not be made, or failed: lets go those that wait for it inside an operation.
     pub fn abandon(&self) {
         self.workload.abandon();
@@ -171,6 +183,8 @@ pub(crate) trait AnyWorkload: Send + Sync {
     fn probe(&self, setting: Setting) -> Result<Probe, Error>;
     fn task(&self, setting: Setting) -> Result<TaskProbe, Error>;
     fn awaiting_task(&self, setting: Setting) -> Result<TaskProbe, Error>;
+    fn begin(&self, go: &Go);
+    fn end(&self, go: &Go) -> Vec<Line>;
     fn abandon(&self);
     fn chosen(&self) -> Vec<(&'static str, u64)>;
 }
@@ -189,6 +203,14 @@ impl<W: Workload> AnyWorkload for W {
             Some(op) => Ok(TaskProbe::awaiting(op, self.batch(), setting)),
             None => Ok(TaskProbe::blocking(self.op(setting.w)?, self.batch(), setting)),
         })
+    }
+
+    fn begin(&self, go: &Go) {
+        Workload::begin(self, go);
+    }
+
+    fn end(&self, go: &Go) -> Vec<Line> {
+        Workload::end(self, go)
     }
 
     fn abandon(&self) {

@@ -3,7 +3,7 @@
 //! are `many`'s, on the real machine.
 
 mod prim {
-    pub(super) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+    pub(super) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 
     pub(super) fn relax(_: &mut u32) {
         loom::thread::yield_now();
@@ -17,7 +17,7 @@ mod spin;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
-use spin::{Barrier, Rounds, TicketLock};
+use spin::{Barrier, Rounds, Sequence, TestAndSet, TicketLock};
 
 /// What two threads touch. loom reports any two accesses that nothing orders as a race.
 struct Shared<T> {
@@ -64,6 +64,40 @@ fn the_lock_excludes_and_serves_in_order_of_arrival() {
                 assert_eq!(held.ticket(), *served);
                 *served += 1;
             });
+        }
+    });
+}
+
+#[test]
+fn the_word_excludes() {
+    both(TestAndSet::new, |shared, _| {
+        for _ in 0..2 {
+            shared.sync.acquire();
+            // SAFETY: the lock is held.
+            shared.data[0].with_mut(|count| unsafe { *count += 1 });
+            shared.sync.release();
+        }
+    });
+}
+
+/// Two words that every writer keeps equal: no reader sees them differ, and no addition is lost.
+#[test]
+fn a_sequence_shows_no_half_written_data() {
+    struct Pair {
+        sequence: Sequence,
+        words: [prim::AtomicU32; 2],
+    }
+    let pair = || Pair { sequence: Sequence::new(), words: [0, 0].map(prim::AtomicU32::new) };
+    let load = |word: &prim::AtomicU32| word.load(prim::Ordering::Relaxed);
+    both(pair, move |shared, w| {
+        let Pair { sequence, words } = &shared.sync;
+        sequence.begin_write();
+        words.iter().for_each(|x| x.store(load(x) + 1, prim::Ordering::Relaxed));
+        sequence.end_write();
+        if w == 0 {
+            let [a, b] = sequence.read(|| [load(&words[0]), load(&words[1])]);
+            assert_eq!(a, b);
+            assert!(a == 1 || a == 2, "its own addition and perhaps the other's");
         }
     });
 }

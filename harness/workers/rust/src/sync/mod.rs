@@ -8,11 +8,11 @@
 mod checked;
 mod spin;
 
-pub(crate) use spin::{Rounds, TicketLock};
+pub(crate) use spin::{Rounds, Sequence, TestAndSet, TicketLock};
 
 /// What `spin` is made of.
 mod prim {
-    pub(super) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+    pub(super) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 
     /// Turns of a waiting loop before it gives the CPU away: some ten to a hundred microseconds,
     /// since a `pause` takes 10 to 140 cycles.

@@ -1,7 +1,7 @@
 //! A barrier, rounds that all leave together, and a lock that serves in order of arrival, all spinning:
 //! no system call unless the wait grows long.
 
-use super::prim::{AtomicBool, AtomicU32, AtomicU64, Ordering, relax};
+use super::prim::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence, relax};
 
 /// In cache lines of its own (two, for the adjacent-line prefetcher).
 #[derive(Debug)]
@@ -142,5 +142,97 @@ impl Held<'_> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.lock.serving.0.store(self.ticket.wrapping_add(1), Ordering::Release);
+    }
+}
+
+/// A lock that is one word: whoever finds it free takes it.
+///
+/// "Test and test-and-set": those who wait only read, so that they don't take the line from its owner.
+/// L. Rudolph, Z. Segall, "Dynamic decentralized cache schemes for MIMD parallel processors", ISCA 1984.
+#[derive(Debug)]
+pub(crate) struct TestAndSet {
+    taken: AtomicBool,
+}
+
+impl TestAndSet {
+    pub(crate) fn new() -> Self {
+        Self { taken: AtomicBool::new(false) }
+    }
+
+    /// Waits until it is free and takes it.
+    pub(crate) fn acquire(&self) {
+        let mut turns = 0;
+        let take = || {
+            let (free, taken) = (Ordering::Acquire, Ordering::Relaxed);
+            self.taken.compare_exchange_weak(false, true, free, taken)
+        };
+        while take().is_err() {
+            while self.taken.load(Ordering::Relaxed) {
+                relax(&mut turns);
+            }
+        }
+    }
+
+    /// Frees it. Only for whoever has it.
+    pub(crate) fn release(&self) {
+        self.taken.store(false, Ordering::Release);
+    }
+}
+
+/// Data that readers copy without a lock, and copy again if a writer was there meanwhile.
+///
+/// H.-J. Boehm, "Can seqlocks get along with programming language memory models?", MSPC 2012, figure 6:
+/// the data are atomics that are read relaxed, and a fence lies before the second look at the number.
+#[derive(Debug)]
+pub(crate) struct Sequence {
+    /// Odd while a writer is inside.
+    number: AtomicU64,
+}
+
+impl Sequence {
+    pub(crate) fn new() -> Self {
+        Self { number: AtomicU64::new(0) }
+    }
+
+    /// Waits until no other writer is inside, and enters.
+    pub(crate) fn begin_write(&self) {
+        let mut turns = 0;
+        loop {
+            let n = self.number.load(Ordering::Relaxed);
+            let free = n & 1 == 0;
+            if free
+                && self
+                    .number
+                    .compare_exchange_weak(n, n + 1, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+            {
+                break;
+            }
+            relax(&mut turns);
+        }
+        // What is written from here on is not seen with the even number from before.
+        fence(Ordering::Release);
+    }
+
+    /// Leaves. Only for the writer that is inside.
+    pub(crate) fn end_write(&self) {
+        let n = self.number.load(Ordering::Relaxed);
+        self.number.store(n + 1, Ordering::Release);
+    }
+
+    /// Reads until no writer was there from begin to end.
+    pub(crate) fn read<R>(&self, mut read: impl FnMut() -> R) -> R {
+        let mut turns = 0;
+        loop {
+            let before = self.number.load(Ordering::Acquire);
+            if before & 1 == 0 {
+                let result = read();
+                fence(Ordering::Acquire);
+                if self.number.load(Ordering::Relaxed) == before {
+                    return result;
+                }
+            }
+            relax(&mut turns);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod awaiting;
 mod cpu;
+pub(crate) mod lock;
 mod mem;
 mod noop;
 mod pipe;
@@ -18,7 +19,10 @@ pub(crate) use sleep::Sleep;
 use std::task::{Context, Poll};
 
 use crate::error::Error;
+use crate::go::Go;
+use crate::report::Hist;
 use crate::stop::Stop;
+use crate::wire::Line;
 
 /// One worker's operation, repeated by the probe's loop, which is compiled for it: there is no
 /// virtual call.
@@ -34,6 +38,27 @@ pub trait Op {
     /// # Errors
     /// [`Stop::NoWorkLeft`] ends the loop; [`Stop::Failed`] makes the trial an error.
     fn run(&mut self, i: u64) -> Result<u32, Stop>;
+
+    /// The same in the latency pass: what it times itself inside operation `i`, it times here. Of a
+    /// worker with a thread of its own.
+    ///
+    /// # Errors
+    /// As [`Op::run`].
+    #[inline]
+    fn run_timed(&mut self, i: u64) -> Result<u32, Stop> {
+        self.run(i)
+    }
+
+    /// A release of the latency pass is coming: what is recorded into is allocated here.
+    fn arm(&mut self) {}
+
+    /// The worker enters the windows (`true`), or leaves them: what it times is recorded between.
+    fn record(&mut self, _on: bool) {}
+
+    /// What it recorded in the release that is over.
+    fn hists(&mut self) -> Vec<Hist> {
+        Vec::new()
+    }
 
     /// The worker has crossed the end of the release (or of its warm-up): where the others wait for it
     /// inside an operation, they are told here.
@@ -85,6 +110,15 @@ pub trait Workload: Send + Sync + 'static {
     /// A worker of the cell could not be made, or failed: where others wait for it inside an
     /// operation, they are let go, with a failure.
     fn abandon(&self) {}
+
+    /// All workers are parked and about to be released: what they share is made ready for it.
+    fn begin(&self, _go: &Go) {}
+
+    /// All are parked again: lines of what they recorded together in that release, without the cell's
+    /// id.
+    fn end(&self, _go: &Go) -> Vec<Line> {
+        Vec::new()
+    }
 
     /// How many operations share one reading of the clock in the throughput pass: 1, unless an
     /// operation takes less than some 20 clock readings (half a microsecond).
