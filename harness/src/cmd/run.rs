@@ -1,5 +1,6 @@
 //! `amdahl run`: measure, record, print the answer.
 
+mod adapter;
 pub(super) mod dry;
 mod live;
 pub(super) mod measure;
@@ -80,6 +81,8 @@ fn conclude(args: &RunArgs, dir: &Path) -> anyhow::Result<ExitCode> {
         ));
         text.push_str(&failures(&trials));
     }
+    let costs = adapter::costs(&trials);
+    text.push_str(&adapter::text(&costs));
     if count(Status::NotRun) > 0 {
         text.push_str(&format!(
             "  {} trials not run: budget (raise it with --budget)\n",
@@ -90,6 +93,9 @@ fn conclude(args: &RunArgs, dir: &Path) -> anyhow::Result<ExitCode> {
     text.push_str(&format!("run: {shown}   draw it: amdahl report {shown}\n"));
     let mut json = answer::json(&judgement);
     json["run"] = json!(dir.display().to_string());
+    if !costs.is_empty() {
+        json["adapters"] = adapter::json(&costs);
+    }
     super::emit(&args.json, &json, &text)?;
     Ok(ExitCode::SUCCESS)
 }

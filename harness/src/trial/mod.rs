@@ -121,6 +121,7 @@ impl Stage<'_> {
         let result = self.play(found, &mut cast, &mut trial);
         if let Err(failure) = &result {
             trial.outcome = failure.outcome();
+            name_the_lock(&mut trial);
         }
         for link in &mut cast.links {
             let exit = link.finish(result.is_err());
@@ -385,6 +386,19 @@ impl Stage<'_> {
             collect::figures(link.as_mut(), trial, k as u32, self.limits.collect)?;
         }
         Ok(())
+    }
+}
+
+/// Under workload `lock` the lock is what differs from trials that went well: say which it was.
+fn name_the_lock(trial: &mut Trial) {
+    let Some(lock) = trial.params.get("lock").filter(|_| trial.workload == "lock") else { return };
+    let why = match trial.outcome.kind.as_deref() {
+        Some("hang") => "lock `LOCK` was never released, or whoever waited for it was not woken",
+        Some("crash") => "it was measuring lock `LOCK`",
+        _ => return,
+    };
+    if let Some(reason) = &mut trial.outcome.reason {
+        reason.push_str(&format!("; {}", why.replace("LOCK", lock)));
     }
 }
 

@@ -9,6 +9,7 @@ mod conform;
 mod example;
 mod fake;
 mod kill;
+mod own_lock;
 mod reproduce;
 mod runtimes;
 mod tidy;

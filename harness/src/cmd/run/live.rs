@@ -27,8 +27,8 @@ pub(super) struct Live<'a> {
     pub(super) bar: ProgressBar,
     /// Models and workloads that had a first look: whether it left them undecided.
     pub(super) open: BTreeMap<(String, String), bool>,
-    /// Models and workloads that hung: once is enough.
-    pub(super) hung: Vec<(String, String)>,
+    /// Models and workloads (and locks) that hung: once is enough.
+    pub(super) hung: Vec<(String, String, Option<String>)>,
 }
 
 impl Bench for Live<'_> {
@@ -44,9 +44,16 @@ impl Bench for Live<'_> {
                 "this model is not here any more; see `amdahl list`".to_owned(),
             );
         };
-        if self.hung.iter().any(|(m, w)| *m == block.model && *w == block.workload) {
-            let reason = "an earlier trial of this model and workload hung; not tried again";
-            return refuse("hang", reason.to_owned());
+        // A lock that hangs says nothing of the others.
+        let lock = block.params.get("lock").cloned();
+        let cell = (block.model.clone(), block.workload.clone(), lock);
+        if self.hung.contains(&cell) {
+            let what =
+                cell.2.map_or_else(|| "workload".to_owned(), |lock| format!("lock `{lock}`"));
+            return refuse(
+                "hang",
+                format!("an earlier trial of this model and {what} hung; not tried again"),
+            );
         }
         if let Some(limit) = self.files
             && files_needed(&block.workload, planned) > limit
@@ -59,7 +66,7 @@ impl Bench for Live<'_> {
         }
         let trial = self.stage.execute(found, block, planned);
         if trial.outcome.status == Status::TimedOut {
-            self.hung.push((block.model.clone(), block.workload.clone()));
+            self.hung.push(cell);
         }
         trial
     }

@@ -43,6 +43,7 @@
 //! What is judged from the figures, and where carriers are pinned, is the harness's business and
 //! never found here.
 
+mod bench;
 mod carriers;
 mod cell;
 mod clock;

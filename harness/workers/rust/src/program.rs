@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::bench;
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::model::{
@@ -260,11 +261,16 @@ impl Program {
         model.launch(job)
     }
 
-    /// Serves the protocol on stdin and stdout until `quit` or the end of the input.
+    /// Serves the protocol on stdin and stdout until `quit` or the end of the input. Started by `cargo bench` (with
+    /// `--bench`, a target with `harness = false`) it starts `amdahl run` instead, with itself as the worker.
     ///
     /// Call it before anything else writes to stdout. The program executes itself for the model
     /// `processes`, with arguments that this function recognises.
     pub fn main(self) -> ExitCode {
+        let args: Vec<String> = std::env::args().skip(1).collect();
+        if args.iter().any(|arg| arg == bench::ARG) {
+            return bench::run(args, &self.lock_names());
+        }
         match self.serve() {
             Ok(()) => ExitCode::SUCCESS,
             // The harness is gone: nobody is left to tell.

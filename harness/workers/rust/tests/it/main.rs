@@ -5,6 +5,7 @@
 mod cells;
 mod library;
 mod lifetime;
+mod own_lock;
 mod passes;
 mod pools;
 mod protocol;

@@ -16,9 +16,11 @@ fn hello_says_what_it_is() {
     assert_eq!(int(&hello, "pid"), i64::from(worker.child.id()));
     assert!(int(&hello, "timer_cost_ps") > 0 && int(&hello, "lead_ns") > 0);
     assert!(hello.text("runtime").unwrap().starts_with("1."), "{hello}");
-    assert_eq!(hello.text("workloads"), Some("noop,cpu,sleep,pipe,mem,serial"));
+    assert_eq!(hello.text("workloads"), Some("noop,cpu,sleep,pipe,mem,serial,lock"));
     assert_eq!(hello.text("mechanisms"), Some("threads,processes,rayon,tokio"));
-    assert_eq!(hello.text("except"), Some("processes:serial,rayon:serial,tokio:serial"));
+    let threads_only = ["serial", "lock"].map(|w| format!("processes:{w},rayon:{w},tokio:{w}"));
+    assert_eq!(hello.text("except"), Some(threads_only.join(",").as_str()));
+    assert!(hello.list("locks").any(|lock| lock == "mutex"), "{hello}");
     for runtime in ["rayon", "tokio"] {
         assert!(hello.text(runtime).unwrap().starts_with("1."), "{hello}");
     }

@@ -159,6 +159,7 @@ impl Adding {
 }
 
 impl Op for Adding {
+    #[inline]
     fn run(&mut self, i: u64) -> Result<u32, Stop> {
         let x = black_box(minstd(black_box(1 + i % 64), self.shape.steps()));
         self.count(i);

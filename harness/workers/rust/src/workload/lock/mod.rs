@@ -260,10 +260,16 @@ pub(crate) struct Locking<L> {
 }
 
 /// What a reader must not see.
-const TORN: &str =
-    "a reader saw the counter change while it had the lock: it does not exclude writers";
+#[cold]
+fn torn() -> Stop {
+    Stop::Wrong(
+        "a reader saw the counter change while it had the lock: it does not exclude writers"
+            .to_owned(),
+    )
+}
 
 impl<L: Lock> Op for Locking<L> {
+    #[inline]
     fn run(&mut self, i: u64) -> Result<u32, Stop> {
         let shape = self.shape;
         // Opaque before the lock and before its release: no step may slip to the other side.
@@ -271,7 +277,7 @@ impl<L: Lock> Op for Locking<L> {
         let slot = self.common.slots.at(self.choice.next(shape.locks));
         if shape.reads(i) {
             let (x, same) = slot.lock.with_shared(|| slot.guarded.read(x, shape.inside));
-            return if same { Ok(x as u32) } else { Err(Stop::Wrong(TORN.to_owned())) };
+            return if same { Ok(x as u32) } else { Err(torn()) };
         }
         Ok(slot.lock.with(|| slot.guarded.write(x, shape.inside)) as u32)
     }
@@ -313,7 +319,7 @@ impl<L: Lock> Locking<L> {
                 read
             });
             lanes.read(timer, &stamps);
-            return if same { Ok(x as u32) } else { Err(Stop::Wrong(TORN.to_owned())) };
+            return if same { Ok(x as u32) } else { Err(torn()) };
         }
         let (x, same) = slot.lock.with(|| {
             stamps.acquired = timer.end();
@@ -336,7 +342,7 @@ impl<L: Lock> Locking<L> {
         } else {
             lanes.write(timer, &stamps);
         }
-        if same { Ok(x as u32) } else { Err(Stop::Wrong(TORN.to_owned())) }
+        if same { Ok(x as u32) } else { Err(torn()) }
     }
 }
 
