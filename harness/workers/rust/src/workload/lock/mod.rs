@@ -34,8 +34,8 @@ pub trait Lock: Send + Sync + 'static {
 
     /// The same in shared mode, for operations that only read. `inside` may be run again where that is
     /// how the lock notices a writer; a lock without such a mode excludes readers as well.
-    fn with_shared<R>(&self, mut inside: impl FnMut() -> R) -> R {
-        self.with(|| inside())
+    fn with_shared<R>(&self, inside: impl FnMut() -> R) -> R {
+        self.with(inside)
     }
 
     /// Whether it has a shared mode.

@@ -37,6 +37,15 @@ unsafe impl Sync for StdMutex {}
 // SAFETY: as above; a lock is moved only while nobody has it, so `guard` is empty.
 unsafe impl Send for StdMutex {}
 
+impl StdMutex {
+    /// The mutex for a guard that lies beside it.
+    #[inline]
+    fn forever(&self) -> &'static Mutex<()> {
+        // SAFETY: `unlock` drops the guard, and a lock that somebody holds is neither moved nor dropped.
+        unsafe { &*(&raw const self.mutex) }
+    }
+}
+
 // SAFETY: it excludes because `Mutex` does.
 unsafe impl RawMutex for StdMutex {
     #[allow(clippy::declare_interior_mutable_const, reason = "how lock_api makes a new lock")]
@@ -45,24 +54,17 @@ unsafe impl RawMutex for StdMutex {
 
     #[inline]
     fn lock(&self) {
-        let held = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: the lifetime is the lock's own: the guard is dropped by `unlock`, and a lock that somebody
-        // holds is not dropped. The lock is held, so nobody else touches the place.
-        unsafe { *self.guard.get() = Some(std::mem::transmute::<MutexGuard<'_, ()>, _>(held)) };
+        let held = self.forever().lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the lock is held, so nobody else touches the place.
+        unsafe { *self.guard.get() = Some(held) };
     }
 
     #[inline]
     fn try_lock(&self) -> bool {
-        match self.mutex.try_lock() {
-            Ok(held) => {
-                // SAFETY: as in `lock`.
-                unsafe {
-                    *self.guard.get() = Some(std::mem::transmute::<MutexGuard<'_, ()>, _>(held));
-                }
-                true
-            }
-            Err(_) => false,
-        }
+        let Ok(held) = self.forever().try_lock() else { return false };
+        // SAFETY: as in `lock`.
+        unsafe { *self.guard.get() = Some(held) };
+        true
     }
 
     #[inline]
