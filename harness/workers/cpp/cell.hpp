@@ -87,6 +87,8 @@ class Cell {
 
 public:
     Rounds rounds;
+    Board jotted;
+    std::map<size_t, string> common;  // by slot, lines of what the workers recorded together
     std::vector<Lane> lanes;
     bool ran = false, with_slot = false;
 
@@ -118,14 +120,18 @@ public:
     }
     void forget() {
         tell([](Lane& lane) { lane.takes.clear(); });
+        common.clear();
     }
     /// One slot. The record is made by an order of its own: where memory runs out for one worker,
-    /// the others have not begun to wait for it.
-    void run(const Plan& plan, size_t slot, u64 start_ns, u64 spin_ns) {
+    /// the others have not begun to wait for it. `key` begins the lines of what they record together.
+    void run(const Plan& plan, size_t slot, u64 start_ns, u64 spin_ns, const string& key) {
         tell([&](Lane& lane) {
-            lane.takes[slot] = std::make_unique<Take>(plan, *lane.schedstat, start_ns, lanes.size());
+            const bool in_parts = bool(jotted.sum);
+            lane.takes[slot] = std::make_unique<Take>(plan, *lane.schedstat, start_ns, lanes.size(), in_parts);
         });
+        jotted.open(plan, start_ns);
         tell([&](Lane& lane) { lane.run(*lane.takes[slot], start_ns, spin_ns); });
+        common[slot] = jotted.close(key);
     }
 };
 

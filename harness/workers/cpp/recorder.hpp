@@ -28,12 +28,12 @@ struct Histogram {
         n += 1, sum += v, min = std::min(min, v), max = std::max(max, v);
         ++counts[bucket(std::min(v, LONGEST))];
     }
-    void write(Line& line) const {
+    void write(Line& line, const char* name) const {
         string buckets;
         for (size_t k = 0; k < counts.size(); ++k) {
             if (counts[k]) append(buckets, std::to_string(k) + ":" + std::to_string(counts[k]));
         }
-        line.with("name", "op").with("unit", "ns");
+        line.with("name", name).with("unit", "ns");
         line.with("n", n).with("min", min).with("max", max).with("sum", sum).with("b", buckets);
     }
 };
@@ -61,6 +61,10 @@ struct Plan {
     long double length_ns() const { return ramp_ns + static_cast<long double>(windows) * window_ns + tail_ns; }
 };
 
+/// What an operation of `lock` times itself, summed over the windows.
+enum Part { WAIT, HOLD, HANDOFF, READ_WAIT, READ_HOLD };
+constexpr const char* PARTS[] = {"wait", "hold", "handoff", "read_wait", "read_hold"};
+
 /// One worker's record of one release: a row at every boundary, latencies, ends of operations.
 struct alignas(PADDING) Take {
     struct Row {
@@ -77,10 +81,12 @@ struct alignas(PADDING) Take {
     bool left = false;      // before the next edge; a last row says when
     std::vector<Histogram> histograms;  // one a window, or one over all; the last is to be forgotten
     Histogram* histogram = nullptr;     // of the interval the worker is in
+    std::vector<Histogram> parts;  // by Part, of `lock` only
+    bool inside = false;           // the windows
     std::vector<u64> ends;
     size_t filled = 0;
 
-    Take(const Plan& plan, const File& schedstat, u64 start_ns, size_t workers)
+    Take(const Plan& plan, const File& schedstat, u64 start_ns, size_t workers, bool in_parts = false)
         : plan(plan), schedstat(schedstat), begin_ns(start_ns + plan.ramp_ns), ends(plan.spans) {
         for (u64 back = plan.ramps(); back-- > 0;) edges.push_back(begin_ns - back * plan.window_ns);
         for (u64 i = 1; i <= plan.windows; ++i) edges.push_back(begin_ns + i * plan.window_ns);
@@ -88,6 +94,10 @@ struct alignas(PADDING) Take {
         rows.resize(edges.size() + 1);
         const bool merged = (plan.windows + 1) * workers > HISTOGRAMS_MAX;
         if (plan.timed) histograms.resize((merged ? 1 : plan.windows) + 1);
+        if (plan.timed && in_parts) parts.resize(std::size(PARTS));
+    }
+    void record(Part part, u64 ns) {
+        if (inside && !parts.empty()) parts[part].record(ns);
     }
 
     /// At the begin of the loop; the first edge.
@@ -119,6 +129,7 @@ private:
     /// the loop is the same in all intervals.
     u64 open() {
         const u64 i = at - plan.ramps();
+        inside = i < plan.windows;
         if (plan.timed) histogram = i >= plan.windows ? &histograms.back() : &histograms[merged() ? 0 : i];
         return edges[at];
     }
@@ -158,7 +169,13 @@ inline void Take::report(string& out, const string& key) const {
     for (size_t i = 0; i + 1 < histograms.size(); ++i) {
         if (histograms[i].n == 0) continue;
         Line line = Line("hist" + key).with_known("i", merged() ? UNKNOWN : i);
-        histograms[i].write(line);
+        histograms[i].write(line, "op");
+        say(line);
+    }
+    for (size_t k = 0; k < parts.size(); ++k) {
+        if (parts[k].n == 0) continue;
+        Line line("hist" + key);
+        parts[k].write(line, PARTS[k]);
         say(line);
     }
 }

@@ -59,6 +59,7 @@ class Session {
         line.with("clock", "CLOCK_MONOTONIC").with("res_ns", u64(res.tv_nsec)).with("timer", "clock_gettime");
         line.with("timer_cost_ps", timer_cost_ps()).with("lead_ns", LEAD_NS);
         line.with("workloads", workload_names()).with("mechanisms", "threads");
+        line.with("locks", lock_names());
         line.with("features", "alternate,spans").with("compiler", COMPILER);
         say(line.with("std", __cplusplus).with("optimise", OPTIMISE));
     }
@@ -75,7 +76,7 @@ class Session {
         cells.erase(id);
         auto cell = std::make_unique<Cell>(n);
         Line ready = Line("ready").with("id", id);
-        cell->start(maker_of({keys, ready, cell->rounds}));
+        cell->start(maker_of({keys, ready, cell->rounds, cell->jotted}));
         const u64 op_ns = cell->warm();
         string carriers, map;
         for (const Lane& lane : cell->lanes) {
@@ -120,9 +121,11 @@ class Session {
                 cell.ran = true, cell.with_slot = keys.count("ids");
             }
             for (size_t slot = 0; slot < order.size(); ++slot) {
-                Cell& cell = *cells.at(ids[size_t(order[slot] - '0')]);
+                const string& id = ids[size_t(order[slot] - '0')];
+                Cell& cell = *cells.at(id);
+                const string key = Line("").with("id", id).with_known("slot", cell.with_slot ? slot : UNKNOWN).text;
                 // More workers than CPUs do not spin: they would only keep each other from starting.
-                cell.run(plan, slot, start + slot * u64(slot_ns), cell.lanes.size() > cpus ? 0 : spin);
+                cell.run(plan, slot, start + slot * u64(slot_ns), cell.lanes.size() > cpus ? 0 : spin, key);
             }
         } catch (...) {
             for (const string& id : ids) cells.erase(id);
@@ -142,6 +145,7 @@ class Session {
                     take->report(out, key.with_known("slot", cell.with_slot ? slot : UNKNOWN).text);
                 }
             }
+            for (const auto& [slot, lines] : cell.common) out += lines;
         }
         say(answer);
     }

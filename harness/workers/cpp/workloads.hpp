@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "lock.hpp"
 #include "recorder.hpp"
 #include "serial.hpp"
 
@@ -22,7 +23,10 @@ template <bool timed, bool spans, class Op>
     u64 edge = take.enter();
     while (op.meet()) {
         if constexpr (timed) began = clock_ns();
-        for (const u64 end = ops + batch; ops != end; ++ops) check += op(ops);
+        for (const u64 end = ops + batch; ops != end; ++ops) {
+            if constexpr (timed && Op::in_parts) check += op.timed(ops, take);
+            else check += op(ops);
+        }
         now = clock_ns();
         if constexpr (timed) take.histogram->record(now - began);
         if constexpr (spans) {
@@ -53,6 +57,7 @@ struct Request {
     const Keys& keys;
     Line& ready;
     Rounds& rounds;
+    Board& board;
 
     /// A parameter, which `ready` repeats: the worker may have chosen it.
     u64 number(const char* name, u64 otherwise, u64 least = 0, u64 most = FAR) const {
@@ -67,6 +72,7 @@ struct Request {
 /// What most have in common: a clock reading each, nothing to set up, nobody to wait for.
 struct alignas(PADDING) Alone {
     static constexpr u64 batch = 1;
+    static constexpr bool in_parts = false;  // whether it times parts of itself in the latency pass
     void begin() {}
     bool meet() { return true; }
     void finish() {}
@@ -219,26 +225,138 @@ struct Serial : Alone {
     }
 };
 
-struct Workload {
+template <class Lock>
+struct Locked : Alone {
+    static constexpr bool in_parts = true;
+    std::shared_ptr<Slots<Lock>> slots;
+    Board& board;
+    u64 w, apart, locked, readers, batch, choice;  // `apart`, `locked`: steps
+
+    bool reads(u64 i) const { return readers && i * 617 % 1000 < readers; }
+    Slot<Lock>& next(size_t& k) {
+        if (slots->n > 1) k = (choice = choice * 48271 % M) % slots->n;
+        return slots->at(k);
+    }
+    static void same(bool unchanged) {
+        if (!unchanged) throw Failure("a reader saw the counter change while it had the lock: it does not exclude writers", "checksum");
+    }
+    /// The steps between load and store of the counter; false if a reader saw it change.
+    bool inside(Slot<Lock>& slot, u64& x, bool read) const {
+        const u64 count = slot.count.load(std::memory_order_relaxed);
+        x = minstd(x, locked);
+        if (read) return slot.count.load(std::memory_order_relaxed) == count;
+        slot.count.store(count + 1, std::memory_order_relaxed);
+        return true;
+    }
+    u64 operator()(u64 i) {
+        u64 x = minstd(1 + i % 64, apart);
+        size_t k = 0;
+        Slot<Lock>& slot = next(k);
+        bool fine;
+        if constexpr (SHARED<Lock>) {
+            if (reads(i)) {
+                slot.lock.lock_shared();
+                fine = inside(slot, x, true);
+                slot.lock.unlock_shared();
+                return same(fine), x;
+            }
+        }
+        slot.lock.lock();
+        fine = inside(slot, x, reads(i));
+        slot.lock.unlock();
+        return same(fine), x;
+    }
+    u64 timed(u64 i, Take& take) {
+        u64 x = minstd(1 + i % 64, apart), free = 0;
+        size_t k = 0;
+        Slot<Lock>& slot = next(k);
+        const bool read = reads(i);
+        bool fine;
+        Stamps at{w, clock_ns(), 0, 0};
+        if constexpr (SHARED<Lock>) {
+            if (read) {
+                slot.lock.lock_shared();
+                at.acquired = clock_ns();
+                fine = inside(slot, x, true);
+                at.released = clock_ns();
+                slot.lock.unlock_shared();
+                return keep(take, at, true, 0), same(fine), x;
+            }
+        }
+        slot.lock.lock();
+        at.acquired = clock_ns();
+        free = slot.released.load(std::memory_order_relaxed);
+        fine = inside(slot, x, read);
+        at.released = clock_ns();
+        slot.released.store(at.released, std::memory_order_relaxed);
+        if (k == 0) board.note(at);
+        slot.lock.unlock();
+        return keep(take, at, read, free), same(fine), x;
+    }
+    static void keep(Take& take, const Stamps& at, bool read, u64 free) {
+        take.record(read ? READ_WAIT : WAIT, at.acquired - at.requested);
+        take.record(read ? READ_HOLD : HOLD, at.released - at.acquired);
+        if (!read && free > at.requested) take.record(HANDOFF, at.acquired - std::min(free, at.acquired));
+    }
+
+    static Maker prepare(const Request& asked) {
+        const Keys& keys = asked.keys;
+        const u64 steps = asked.number("steps", 1000), permille = asked.number("permille", 250, 0, 1000);
+        const u64 locked = steps / 1000 * permille + steps % 1000 * permille / 1000;
+        const u64 readers = keys.number("readers", 0, 0, 1000), n = keys.number("locks", 1, 1, 1 << 16);
+        const string layout = keys.text("layout", "padded");
+        if (layout != "padded" && layout != "packed") throw Failure("layout=" + layout + " is not one of padded,packed");
+        const u64 batch = steps < 150 ? 64 : 1;  // below half a microsecond operations share a clock reading
+        if (batch != 1) asked.ready.with("batch", batch);
+        auto slots = std::make_shared<Slots<Lock>>(n, layout == "packed");
+        asked.board.sum = [slots] { return slots->sum(); };
+        return [=, &board = asked.board](size_t w) {
+            return work(Locked{{}, slots, board, w, steps - locked, locked, readers, batch, 1 + w});
+        };
+    }
+};
+
+struct Named {
     const char* name;
     Maker (*prepare)(const Request&);
 };
 
-constexpr Workload WORKLOADS[] = {
+constexpr Named LOCKS[] = {
+    {"mutex", Locked<std::mutex>::prepare},
+    {"shared_mutex", Locked<std::shared_mutex>::prepare},
+    {"pthread_spin", Locked<PthreadSpin>::prepare},
+};
+
+inline string lock_names() {
+    string names;
+    for (const Named& one : LOCKS) append(names, one.name);
+    return names;
+}
+
+inline Maker prepare_lock(const Request& asked) {
+    const string name = asked.keys.text("lock");
+    for (const Named& one : LOCKS) {
+        if (name == one.name) return one.prepare(asked);
+    }
+    throw Failure("lock=" + name + " is not one of " + lock_names());
+}
+
+constexpr Named WORKLOADS[] = {
     {"noop", Noop::prepare}, {"cpu", Cpu::prepare}, {"sleep", Sleep::prepare},
     {"pipe", Pipe::prepare}, {"mem", prepare_mem},  {"serial", Serial::prepare},
+    {"lock", prepare_lock},
 };
 
 inline string workload_names() {
     string names;
-    for (const Workload& one : WORKLOADS) append(names, one.name);
+    for (const Named& one : WORKLOADS) append(names, one.name);
     return names;
 }
 
 /// What makes each worker of the cell that is asked for.
 inline Maker maker_of(const Request& asked) {
     const string name = asked.keys.text("workload");
-    for (const Workload& one : WORKLOADS) {
+    for (const Named& one : WORKLOADS) {
         if (name == one.name) return one.prepare(asked);
     }
     throw Failure("workload=" + name + " is not one of " + workload_names());

@@ -42,7 +42,7 @@ impl StdMutex {
     #[inline]
     fn forever(&self) -> &'static Mutex<()> {
         // SAFETY: `unlock` drops the guard, and a lock that somebody holds is neither moved nor dropped.
-        unsafe { &*(&raw const self.mutex) }
+        unsafe { &*std::ptr::from_ref(&self.mutex) }
     }
 }
 
