@@ -14,7 +14,7 @@ const WORKERS: [(&str, Files); 5] = [
     files!("cpp": "worker.cpp", "cell.hpp", "workloads.hpp", "serial.hpp", "lock.hpp", "recorder.hpp", "system.hpp", "protocol.hpp"),
     files!(
         "go": "worker.go", "lines.go", "cell.go", "track.go", "histogram.go", "workloads.go", "memory.go",
-        "serial.go", "carriers.go", "kernel.go"
+        "serial.go", "lock.go", "carriers.go", "kernel.go"
     ),
     files!(
         "java": "Worker.java", "Line.java", "Out.java", "Cell.java", "Lane.java", "Plan.java", "Track.java",

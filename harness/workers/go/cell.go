@@ -77,6 +77,7 @@ type slot struct {
 	start  uint64
 	tracks []*track // by worker
 	board  *board
+	common string // lines of what the workers recorded together
 }
 
 func newCell(id string, n int, pinned bool) *cell {
@@ -185,14 +186,27 @@ func (c *cell) arm(plan schedule, slots []*slot) {
 
 // run releases the workers. Where they take turns, a spinning one would keep another from starting: then the
 // opener waits for all.
-func (s *slot) run(spin uint64) {
+func (s *slot) run(spin uint64, withSlot bool) {
 	c := s.cell
+	if o, ok := c.lanes[0].op.(*locking); ok {
+		o.cell.open(*c.plan, s.start)
+		defer func() { s.common = o.cell.close(s.key(withSlot)) }()
+	}
 	if c.turns {
 		started := await(s.start, spin)
 		c.tell(c.lanes, func(l *lane) { s.tracks[l.w].run(started) })
 	} else {
 		c.tell(c.lanes, func(l *lane) { s.tracks[l.w].run(await(s.start, spin)) })
 	}
+}
+
+// key begins its lines.
+func (s *slot) key(withSlot bool) string {
+	key := "id=" + escape(s.cell.id)
+	if withSlot {
+		key = fmt.Sprintf("%s slot=%d", key, s.number)
+	}
+	return key
 }
 
 // write adds all lines of `collect`. Those of the threads only if the process has none but the ones that `ready`
@@ -203,13 +217,11 @@ func (c *cell) write(out io.Writer, withSlot bool) {
 		fmt.Fprintf(os.Stderr, "%d threads more than when cell %s was ready: no figures by carrier\n", more, c.id)
 	}
 	for _, s := range c.slots {
-		key := "id=" + escape(c.id)
-		if withSlot {
-			key = fmt.Sprintf("%s slot=%d", key, s.number)
-		}
+		key := s.key(withSlot)
 		for _, t := range s.tracks {
 			t.write(out, key)
 		}
+		io.WriteString(out, s.common)
 		if more <= 0 {
 			s.board.write(out, key, int(c.plan.ramps()))
 		}

@@ -55,7 +55,9 @@ func (h *histogram) record(ns uint64) {
 	}
 }
 
-func (h *histogram) write(out io.Writer, key string) {
+func (h *histogram) write(out io.Writer, key string) { h.writeAs(out, key, "op") }
+
+func (h *histogram) writeAs(out io.Writer, key, name string) {
 	if h.n == 0 {
 		return
 	}
@@ -65,5 +67,5 @@ func (h *histogram) write(out io.Writer, key string) {
 			pairs = append(pairs, fmt.Sprintf("%d:%d", bucket, count))
 		}
 	}
-	fmt.Fprintf(out, "hist %s name=op unit=ns n=%d min=%d max=%d sum=%d b=%s\n", key, h.n, h.min, h.max, h.sum, strings.Join(pairs, ","))
+	fmt.Fprintf(out, "hist %s name=%s unit=ns n=%d min=%d max=%d sum=%d b=%s\n", key, name, h.n, h.min, h.max, h.sum, strings.Join(pairs, ","))
 }

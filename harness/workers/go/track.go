@@ -44,6 +44,7 @@ type track struct {
 	hists   []*histogram
 	hist    *histogram // the one of the interval that the worker is in
 	aside   *histogram // of ramp and tail: forgotten
+	parts   *parts     // what its operations time themselves, if they do
 	ends    []uint64
 	filled  int
 	started uint64
@@ -63,6 +64,9 @@ func newTrack(l *lane, plan schedule, start uint64, b *board) *track {
 		for i := uint64(0); i < plan.windows && !(plan.merged && i > 0); i++ {
 			t.hists = append(t.hists, newHistogram(buckets+1<<11))
 		}
+		if _, ok := l.op.(*locking); ok {
+			t.parts = newParts()
+		}
 	}
 	return t
 }
@@ -70,6 +74,9 @@ func newTrack(l *lane, plan schedule, start uint64, b *board) *track {
 // run works from the start to the end of the tail.
 func (t *track) run(started uint64) {
 	t.started = started
+	if o, ok := t.lane.op.(*locking); ok {
+		o.parts = t.parts
+	}
 	if size := t.lane.op.begin(t.plan.timed); t.plan.timed {
 		t.time()
 	} else {
@@ -181,8 +188,13 @@ func (t *track) leave(stamp, ops, check uint64) {
 }
 
 func (t *track) histOf(interval int) *histogram {
-	switch window := interval - t.ramps; {
-	case window < 0 || window >= int(t.plan.windows) || len(t.hists) == 0:
+	window := interval - t.ramps
+	inside := window >= 0 && window < int(t.plan.windows)
+	if t.parts != nil {
+		t.parts.inside = inside
+	}
+	switch {
+	case !inside || len(t.hists) == 0:
 		return t.aside
 	case t.plan.merged:
 		return t.hists[0]
@@ -209,6 +221,9 @@ func (t *track) write(out io.Writer, key string) {
 		} else {
 			h.write(out, fmt.Sprintf("%s i=%d", key, i))
 		}
+	}
+	if t.parts != nil {
+		t.parts.write(out, key)
 	}
 }
 

@@ -1,7 +1,7 @@
 // Worker of the harness in Go: goroutines that do the same work as every language.
 //
 // Speaks PROTOCOL.md version 1 on stdin and stdout with nothing but the standard library, on Linux, from
-// Go 1.18 on. This file is the session, verb by verb. What a worker does is in workloads, memory and serial, its
+// Go 1.18 on. This file is the session, verb by verb. What a worker does is in workloads, memory, serial and lock, its
 // loops and their record in track and histogram, N of them at once in cell, the machine below in carriers and
 // kernel. What never will be here: pinning, counters, statistics (all the harness's). README.md says how each
 // choice touches fairness.
@@ -86,7 +86,7 @@ func (s *session) hello(k keys, out io.Writer) {
 	debug.SetGCPercent(gogc)
 	fmt.Fprintf(out, "hello v=%s lang=go runtime=%s pid=%d", version, escape(strings.TrimPrefix(runtime.Version(), "go")), os.Getpid())
 	fmt.Fprintf(out, " clock=CLOCK_MONOTONIC res_ns=1 timer=time.Since timer_cost_ps=%d lead_ns=%d", timerCostPS(), leadNS)
-	fmt.Fprintf(out, " workloads=%s mechanisms=%s features=%s", workloadNames(), mechanisms, features)
+	fmt.Fprintf(out, " workloads=%s mechanisms=%s locks=%s features=%s", workloadNames(), mechanisms, lockNames(), features)
 	fmt.Fprintf(out, " compiler=%s arch=%s gomaxprocs=%d cpus=%d gogc=%d epoch_within_ns=%d",
 		runtime.Compiler, runtime.GOARCH, runtime.GOMAXPROCS(0), runtime.NumCPU(), gogc, epochWithin)
 	receipt := func(name, value string) {
@@ -179,7 +179,7 @@ func (s *session) release(k keys, out io.Writer) {
 		}
 		runtime.GC() // ends whatever the allocations have begun
 		for _, turn := range slots {
-			turn.run(spin)
+			turn.run(spin, k.several())
 		}
 	})
 	if err != nil {

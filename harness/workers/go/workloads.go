@@ -21,6 +21,7 @@ var workloads = []struct {
 	read func(p *params) func(w int) operation
 }{
 	{"noop", readNoop}, {"cpu", readCPU}, {"sleep", readSleep}, {"pipe", readPipe}, {"mem", readMem}, {"serial", readSerial},
+	{"lock", readLock},
 }
 
 func workloadNames() string {
