@@ -18,7 +18,7 @@ const WORKERS: [(&str, Files); 5] = [
     ),
     files!(
         "java": "Worker.java", "Line.java", "Out.java", "Cell.java", "Lane.java", "Plan.java", "Track.java",
-        "Hist.java", "Workload.java", "Op.java", "Mem.java", "Serial.java", "Carriers.java", "Jvm.java",
+        "Hist.java", "Workload.java", "Op.java", "Mem.java", "Serial.java", "Locking.java", "Carriers.java", "Jvm.java",
         "Kernel.java", "Padded.java"
     ),
     files!("node": "worker.js", "cell.js", "lane.js", "workloads.js", "shared.js", "recorder.js", "protocol.js", "system.js"),

@@ -26,6 +26,7 @@ final class Cell {
         final long startNs;
         final Track[] tracks; // by worker
         Carriers.Carried carried;
+        Runnable common; // writes the lines of what the workers recorded together
 
         Slot(Cell cell, int number, long startNs) {
             this.cell = cell;
@@ -34,9 +35,12 @@ final class Cell {
             tracks = new Track[cell.lanes.length];
         }
 
-        void run() throws Exception {
+        void run(Out out, boolean withSlot) throws Exception {
             cell.running = this;
+            Locking.Shared shared = cell.workload.locks;
+            if (shared != null) shared.open(cell.plan, startNs);
             cell.tell(Lane.Order.RUN, tracks.length);
+            if (shared != null) common = shared.close(out, cell.id, withSlot ? number : -1);
         }
     }
 
@@ -116,6 +120,7 @@ final class Cell {
         for (Slot slot : slots) {
             int number = withSlot ? slot.number : -1;
             for (Lane lane : lanes) slot.tracks[lane.w].report(out, id, number, lane.w);
+            if (slot.common != null) slot.common.run();
             if (slot.carried != null) slot.carried.report(out, id, number, plan.ramps);
         }
     }

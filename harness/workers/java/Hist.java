@@ -22,11 +22,11 @@ final class Hist extends Padded {
     }
 
     /** The window is below 0 where it is of all of them. */
-    void report(Out out, String id, int slot, int w, int window) throws IOException {
+    void report(Out out, String name, String id, int slot, int w, int window) throws IOException {
         long n = 0;
         for (int count : counts) n += count;
         if (n == 0) return;
-        out.verb("hist", id, slot).put("w", w).put("name", "op").put("unit", "ns").put("n", n);
+        out.verb("hist", id, slot).put("w", w).put("name", name).put("unit", "ns").put("n", n);
         if (window >= 0) out.put("i", window);
         out.put("min", min).put("max", max).put("sum", sum).put("b", "");
         String before = "";

@@ -55,7 +55,7 @@ final class Lane extends Padded implements Runnable {
             case ALONE -> warmAlone();
             case TOGETHER -> warmTogether();
             case ARM -> {
-                for (Cell.Slot slot : cell.slots) slot.tracks[w] = new Track(cell.plan, slot.startNs, cell.merged);
+                for (Cell.Slot slot : cell.slots) slot.tracks[w] = new Track(cell.plan, slot.startNs, cell.merged, op instanceof Locking);
             }
             case RUN -> work(cell.running.tracks[w], cell.running.carried);
             case END -> { }
@@ -124,6 +124,7 @@ final class Lane extends Padded implements Runnable {
         if (carried != null) carried.cross(0);
         now = System.nanoTime();
         track.put(0, this);
+        op.within(track.parts());
     }
 
     private void cross(Track track, boolean stays, Carriers.Carried carried) throws IOException {
@@ -138,6 +139,7 @@ final class Lane extends Padded implements Runnable {
             if (!track.early) track.at++;
         }
         if (carried != null) carried.cross(track.at);
+        op.within(track.parts());
     }
 
     private void sample() throws IOException {
@@ -193,7 +195,7 @@ final class Lane extends Padded implements Runnable {
 
     /** The crossings of a go without its operations. */
     private void rehearse() throws IOException {
-        Track track = new Track(Plan.REHEARSAL, 0, false);
+        Track track = new Track(Plan.REHEARSAL, 0, false, op instanceof Locking);
         Carriers.Carried carried = cell.carriers == null ? null : cell.carriers.record(Plan.REHEARSAL);
         for (enter(track, carried); track.at < track.edges.length; cross(track, true, carried)) {
             now = track.edges[track.at];

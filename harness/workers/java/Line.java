@@ -92,6 +92,7 @@ final class Line {
                 String remedy = "; fewer workers, or a higher limit (-Xmx, -XX:MaxDirectMemorySize, ulimit -u)";
                 return new Failure("oom", message + remedy);
             }
+            if (error instanceof Locking.Torn) return new Failure("checksum", error.getMessage());
             if (error instanceof IllegalArgumentException || error instanceof ArithmeticException) {
                 return unsupported(message); // a % without two hex digits; times beyond the clock's range
             }

@@ -25,6 +25,9 @@ abstract class Op extends Padded {
     /** Each operation will be timed, or none. */
     void timed(boolean each) {}
 
+    /** Where it puts what it times itself: a new place at each crossing. */
+    void within(Locking.Parts parts) {}
+
     /** Operations of another length, for the warm-up: the code is the same. */
     void shorten(boolean on) {}
 

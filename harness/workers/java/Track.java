@@ -9,11 +9,12 @@ final class Track {
     final long[] edges, stamp, ops, check, cpu, delay, ends;
     private final Hist[] hists;
     private final Hist aside; // of ramp and tail
+    private final Locking.Parts parts, partsAside; // what the operations of `lock` time themselves
     int at, filled;
     boolean early; // left before the end of the windows
     long startedNs;
 
-    Track(Plan plan, long startNs, boolean merged) {
+    Track(Plan plan, long startNs, boolean merged, boolean inParts) {
         this.plan = plan;
         this.startNs = startNs;
         edges = plan.ends.clone();
@@ -28,6 +29,14 @@ final class Track {
         hists = new Hist[!plan.timed ? 0 : merged ? 1 : plan.windows];
         for (int k = 0; k < hists.length; k++) hists[k] = new Hist(Hist.BUCKETS);
         aside = plan.timed ? Hist.forgotten() : null;
+        parts = plan.timed && inParts ? new Locking.Parts(Hist.BUCKETS) : null;
+        partsAside = inParts ? new Locking.Parts(2048) : null;
+    }
+
+    /** The ones of the interval that the worker is in. */
+    Locking.Parts parts() {
+        int i = at - plan.ramps;
+        return i < 0 || i >= plan.windows || parts == null ? partsAside : parts;
     }
 
     /** The one of the interval that the worker is in; null in a pass without. */
@@ -61,6 +70,7 @@ final class Track {
             for (int k = 0; k < filled; k++) out.text.append(k > 0 ? "," : "").append(ends[k]);
             out.end();
         }
-        for (int h = 0; h < hists.length; h++) hists[h].report(out, id, slot, w, hists.length == plan.windows ? h : -1);
+        for (int h = 0; h < hists.length; h++) hists[h].report(out, "op", id, slot, w, hists.length == plan.windows ? h : -1);
+        if (parts != null) parts.report(out, id, slot, w);
     }
 }

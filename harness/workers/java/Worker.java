@@ -64,8 +64,9 @@ public final class Worker {
         OUT.put("clock", "CLOCK_MONOTONIC").put("res_ns", 1).put("timer", "nanoTime");
         OUT.put("timer_cost_ps", Lane.timerCostPs()).put("lead_ns", LEAD_NS).put("features", FEATURES);
         OUT.put("workloads", Workload.NAMES).put("mechanisms", Jvm.VIRTUAL ? "threads,virtual" : "threads");
-        if (Jvm.VIRTUAL) OUT.put("except", "virtual:serial");
+        if (Jvm.VIRTUAL) OUT.put("except", "virtual:serial,virtual:lock");
         else OUT.put("absent.virtual", "virtual threads need a JDK of 21 or newer; this one is ".concat(version));
+        OUT.put("locks", Locking.NAMES);
         Jvm.say(OUT);
         OUT.end();
     }
@@ -78,8 +79,8 @@ public final class Worker {
         if (!virtual && !mechanism.equals("threads")) {
             throw Line.unsupported("mechanism " + mechanism + " is not known here; virtual threads need JDK 21");
         }
-        if (virtual && "serial".equals(line.get("workload"))) {
-            throw Line.unsupported("virtual threads that wait for each other by yielding may starve each other");
+        if (virtual && Arrays.asList("serial", "lock").contains(line.get("workload"))) {
+            throw Line.unsupported("virtual threads that wait for each other inside an operation may starve each other");
         }
         int n = (int) line.number("workers", -1, 1, WORKERS_MAX);
         Workload workload = new Workload(line);
@@ -123,7 +124,7 @@ public final class Worker {
         Cell.Slot[] slots = slots(line, cells, plan);
         try {
             for (Cell cell : cells) cell.arm(plan, slots);
-            for (Cell.Slot slot : slots) slot.run();
+            for (Cell.Slot slot : slots) slot.run(OUT, line.several());
         } catch (Throwable error) {
             for (Cell cell : cells) {
                 cell.end();
