@@ -10,7 +10,7 @@ macro_rules! files {
 }
 
 const WORKERS: [(&str, Files); 5] = [
-    files!("python": "worker.py", "session.py", "carriers.py", "tasks.py", "loops.py", "meeting.py", "micro.py"),
+    files!("python": "worker.py", "session.py", "carriers.py", "tasks.py", "loops.py", "meeting.py", "locks.py", "micro.py"),
     files!("cpp": "worker.cpp", "cell.hpp", "workloads.hpp", "serial.hpp", "lock.hpp", "recorder.hpp", "system.hpp", "protocol.hpp"),
     files!(
         "go": "worker.go", "lines.go", "cell.go", "track.go", "histogram.go", "workloads.go", "memory.go",

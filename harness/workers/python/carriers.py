@@ -28,7 +28,9 @@ class Cell:
     """N workers; `tell(carriers, order, …)` has some of the carriers obey an order, and gives their replies."""
 
     def __init__(self, n, job):
-        self.n, self.workload, self.carriers, self.ran = n, job[0], range(n), False
+        self.n, self.carriers, self.ran = n, range(n), False
+        self.workload, self.params = job
+        self.locks = ()  # of `lock`, by slot: the slot, the begin of its window 0, what the workers share
 
     def prepare(self):
         """Opens and warms all workers; the values of `ready`."""
@@ -49,6 +51,11 @@ class Cell:
             from meeting import Meeting
 
             meetings = {slot: Meeting(self.n, gil_on()) for slot, _ in slots}
+        if self.workload == "lock":
+            from locks import Locks
+
+            meetings = {slot: Locks(self.params, plan["timed"]) for slot, _ in slots}
+            self.locks = [(slot, start + plan["ramp_ns"], meetings[slot]) for slot, start in slots]
         self.tell(self.carriers, "arm", plan, slots, capacity, meetings)
         self.ran = True
 
@@ -56,7 +63,8 @@ class Cell:
         self.tell(self.carriers, "run", slot, start_ns, spin_ns, 0)
 
     def report(self, key, with_slot):
-        return itertools.chain(*self.tell(self.carriers, "report", key, with_slot))
+        common = [of.lines(dict(key, slot=k) if with_slot else key, begin_ns) for k, begin_ns, of in self.locks]
+        return itertools.chain(*self.tell(self.carriers, "report", key, with_slot), *common)
 
 
 # --- Threads ---------------------------------------------------------------------------------------

@@ -103,6 +103,9 @@ WORKLOADS = {
         ],
         leave=["arrived[me] = 2 * (ops & 63) + 1"],
     ),
+    "lock": Workload(  # see locks.py
+        {"lock": None, "steps": 200, "permille": 250, "readers": 0, "locks": 1, "layout": "padded"}, [], value="x"
+    ),
     "micro": Workload({"kind": None, "steps": 1000}, ["x = kernel(1 + (ops & 63), steps)"], value="x"),
 }
 
@@ -136,10 +139,15 @@ def make_loop(workload, names, timed, spans, task=False):
     """The hot loop of one workload, with timing of each operation and record of ends if asked for."""
     work = WORKLOADS[workload]
     operation, count, value = work.tasks if task else work.operation, work.count, work.value
+    prologue = work.prologue
+    if workload == "lock":
+        from locks import lines
+
+        prologue, operation = lines(timed)
     if workload == "noop" and (timed or names["batch"] == 1):
         operation, count, value = [], "1", "1"
     blocks = {
-        "prologue": work.prologue,
+        "prologue": prologue,
         "meet": work.meet,
         "operation": (["began = clock()"] if timed else []) + operation,
         "record": (TIMED if timed else []) + (SPANS if spans else []),
@@ -211,7 +219,7 @@ class Take:
         self.left = False  # whether it left before the end
         self.took = array.array("Q", bytes(8 * capacity))
         self.base = 0  # operations already folded into the counts
-        self.counts = {}
+        self.counts, self.parts = {}, None  # `parts`: what the operations of `lock` time themselves
         self.ends = array.array("Q", bytes(8 * plan["spans"]))
         self.filled = 0
         self.started_ns = 0
@@ -252,6 +260,8 @@ class Take:
             low, high = max(low, self.base) - self.base, min(high, ops) - self.base
             if low < high:
                 self.counts.setdefault(k - self.ramps, Counter()).update(self.took[low:high])
+                if self.parts:
+                    self.parts.fold(low, high, self.base)
         self.base = ops
         return 0
 
@@ -278,6 +288,9 @@ class Take:
             self.fold(end[1])
             for i, counts in sorted(self.counts.items()):
                 yield "hist", dict(key, i=i, w=w, name="op", unit="ns", **histogram(counts))
+            for name, counts in sorted(self.parts.counts.items() if self.parts else ()):
+                if counts:
+                    yield "hist", dict(key, w=w, name=name, unit="ns", **histogram(counts))
 
 
 def histogram(counts):
@@ -324,6 +337,10 @@ class Lane:
             from meeting import Meeting
 
             self.locals.update(Meeting(1, True).names(0))  # of its warm-up
+        if workload == "lock":
+            from locks import Locks
+
+            self.locals.update(Locks(params, True).names(w))  # of its warm-up
         if workload == "micro":
             from micro import KINDS
 
@@ -379,7 +396,12 @@ class Lane:
         self.takes = {k: self.make_take(k, plan, start, size) for k, start in slots}
 
     def make_take(self, slot, *rest):
-        return Take(self.names, self.figures, *rest)
+        take = Take(self.names, self.figures, *rest)
+        if self.workload == "lock":
+            from locks import Parts
+
+            take.parts = Parts(len(take.took), self.params["readers"])
+        return take
 
     def run(self, slot, start_ns, spin_ns, released_ns):
         take, names = self.takes[slot], self.locals

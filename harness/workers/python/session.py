@@ -20,7 +20,9 @@ FEATURES = ("alternate", "spans")
 LINE_MAX = 1 << 20
 FLAGS = ("--enable-", "--disable-", "--with-", "--without-")  # of configure, for the receipt
 NEEDED = "array,asyncio,collections,ctypes,gc,marshal,multiprocessing.connection,pickle,resource,sysconfig,threading"
-TEXTS = ("dir", "kind")  # parameters that are no numbers
+TEXTS = ("dir", "kind", "lock", "layout")  # parameters that are no numbers
+UNSAID = ("dir", "lock", "readers", "locks", "layout")  # parameters that `ready` need not repeat: given, or as usual
+LOCK_NAMES = "lock,rlock"  # those of locks.py, which is imported by who needs it
 LEAD_NS = 20000000
 TIMER_NS = 100000  # a run's interval, where the cost of timing is measured
 SPANS_MAX = 1 << 16  # ends of operations that fit a line
@@ -40,7 +42,8 @@ MECHANISMS = {
     "asyncio": tasks,
     "subinterpreters": Subinterpreters,
 }
-EXCEPT = [name + ":serial" for name in MECHANISMS if name != "threads"]  # they share no memory, or must not block
+THREADS_ONLY = ("serial", "lock")
+EXCEPT = [name + ":" + x for x in THREADS_ONLY for name in MECHANISMS if name != "threads"]  # they share no memory, or must not block
 
 
 # --- Lines -----------------------------------------------------------------------------------------
@@ -165,6 +168,7 @@ def identity(whole):
         "workloads": ",".join(WORKLOADS),
         "mechanisms": ",".join(offered),
         "except": ",".join(x for x in EXCEPT if x.partition(":")[0] in offered),
+        "locks": LOCK_NAMES,
         "features": ",".join(FEATURES),
     }
     values.update(more, **(receipt(gil) if whole else {}))
@@ -219,13 +223,15 @@ class Session:
             raise Failure("unsupported", "%s is not offered for %s" % (workload, mechanism))
         params = {}
         for name, default in WORKLOADS[workload].params.items():
-            least = 1 if name in ("steps", "batch") else 0
-            params[name] = keys.get(name) if name in TEXTS else number(keys, name, default, least)
+            least = int(name in ("batch", "locks") or name == "steps" and workload != "lock")
+            params[name] = keys.get(name, default) if name in TEXTS else number(keys, name, default, least)
         if workload == "micro":
             from micro import KINDS
 
             if params["kind"] not in KINDS:
                 raise Failure("unsupported", "kind=%s is not one of %s" % (params["kind"], ",".join(KINDS)))
+        if workload == "lock":
+            self.check_lock(params)
         if workload == "pipe" and not params["dir"]:
             raise Failure("unsupported", "dir= is missing")
         if params.get("permille", 0) > 1000:
@@ -237,8 +243,18 @@ class Session:
             cell.close()
             raise
         self.cells[ident] = cell
-        values = dict(values, setup_ns=clock() - begin, **{k: v for k, v in params.items() if k != "dir"})
+        values = dict(values, setup_ns=clock() - begin, **{k: v for k, v in params.items() if k not in UNSAID})
         return [line("ready", **{k: v for k, v in dict(values, id=ident).items() if v is not None})]
+
+    def check_lock(self, params):
+        from locks import LOCKS
+
+        for name, known in (("lock", LOCKS), ("layout", ("padded", "packed"))):
+            if params[name] not in known:
+                raise Failure("unsupported", "%s=%s is not one of %s" % (name, params[name], ",".join(known)))
+        for name, most in (("readers", 1000), ("locks", 1 << 16)):
+            if params[name] > most:
+                raise Failure("unsupported", "%s=%d is above %d" % (name, params[name], most))
 
     def chosen(self, keys):
         """The ids of a go or collect with their cells, and the key that echoes them."""

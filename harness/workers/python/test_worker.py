@@ -26,7 +26,7 @@ PROCESSES = ("processes-fork", "processes-spawn", "processes-forkserver")
 MECHANISMS = ("threads",) + PROCESSES + ("asyncio", "subinterpreters")
 sys.dont_write_bytecode = True  # it imports the worker's files from their folder
 sys.path.insert(0, HERE)
-import carriers, loops, micro, session as program  # noqa: E402, E401
+import carriers, locks, loops, micro, session as program  # noqa: E402, E401
 
 
 class Worker:
@@ -270,6 +270,35 @@ class TestWork(Base):
             self.assertEqual((verb, values["phase"], values["kind"]), ("error", "prepare", "checksum"))
 
 
+    def test_locks_exclude_and_say_what_was_waited_for(self):
+        names = self.worker().expect("hello", "hello v=1")["locks"].split(",")
+        self.assertEqual(names, list(locks.LOCKS))
+        for lock, n, readers, several in (("lock", 1, 0, 1), ("lock", 3, 0, 1), ("rlock", 2, 500, 3)):
+            with self.subTest(lock=lock, n=n):
+                worker = self.worker()
+                more = "lock=%s steps=300 readers=%d locks=%d" % (lock, readers, several)
+                self.assertEqual(worker.prepare(workload="lock", workers=n, more=more)["steps"], "300")
+                for timed in ("throughput", "latency", "throughput"):
+                    worker.go(more="pass=" + timed)
+                    lines, writes = worker.collect(), 0
+                    for w, total in enumerate(self.of(lines, "total")):
+                        writes += sum(i * 617 % 1000 >= readers for i in range(int(total["ops"])))
+                        count = {name: 0 for name in ("op", "wait", "hold", "read_wait", "read_hold", "handoff")}
+                        for x in self.of(lines, "hist", w=w):
+                            count[x["name"]] += int(x["n"])
+                        self.assertEqual(count["op"], count["wait"] + count["read_wait"])
+                        self.assertEqual(count["op"], count["hold"] + count["read_hold"])
+                        self.assertLessEqual(count["handoff"], count["wait"])
+                        self.assertEqual(count["op"] > 0, timed == "latency")
+                    (guard,) = self.of(lines, "guard")
+                    self.assertEqual(int(guard["count"]), writes)
+                    owners = self.of(lines, "owners")
+                    self.assertEqual(len(owners), timed == "latency")
+                    for x in owners:
+                        w, gap, wait, hold = (list(map(int, x[k].split(","))) for k in ("w", "gap", "wait", "hold"))
+                        self.assertEqual(len({len(w), len(gap), len(wait), len(hold)}), 1)
+                        self.assertTrue(all(later >= held for later, held in zip(gap[1:], hold)))
+
     def test_serial_meets_in_rounds(self):
         gil = self.worker().expect("hello", "hello v=1")["gil"]
         for n, permille, tail_ns in ((1, 250, 10), (2, 0, 0), (2, 250, 10), (3, 1000, 1), (5, 100, 30)):
@@ -502,7 +531,7 @@ class TestProtocol(Base):
         self.assertEqual(values["switch_ns"], "5000000")
         self.assertGreater(int(values["timer_cost_ps"]), 0)
         self.assertEqual(values["mechanisms"].split(","), list(MECHANISMS))
-        self.assertEqual(values["except"], ",".join(x + ":serial" for x in MECHANISMS[1:]))
+        self.assertEqual(values["except"], ",".join(x + ":" + y for y in ("serial", "lock") for x in MECHANISMS[1:]))
         name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
         name = "concurrent.interpreters" if sys.version_info >= (3, 14) else name
         self.assertEqual(values["subinterpreters_api"], name)
