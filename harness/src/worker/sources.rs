@@ -21,7 +21,7 @@ const WORKERS: [(&str, Files); 5] = [
         "Hist.java", "Workload.java", "Op.java", "Mem.java", "Serial.java", "Locking.java", "Carriers.java", "Jvm.java",
         "Kernel.java", "Padded.java"
     ),
-    files!("node": "worker.js", "cell.js", "lane.js", "workloads.js", "shared.js", "recorder.js", "protocol.js", "system.js"),
+    files!("node": "worker.js", "cell.js", "lane.js", "workloads.js", "lock.js", "shared.js", "recorder.js", "protocol.js", "system.js"),
 ];
 
 /// The files of a language's worker by name.

@@ -5,6 +5,7 @@
 const { MessageChannel, Worker, receiveMessageOnPort } = require('worker_threads');
 
 const { Failure } = require('./protocol.js');
+const { Board, bytesFor } = require('./lock.js');
 const { reset, unpark, wordsFor } = require('./shared.js');
 const { EPOCH_S, cpus } = require('./system.js');
 const { OPERATIONS } = require('./workloads.js');
@@ -19,6 +20,13 @@ class Cell {
   constructor(n, task) {
     Object.assign(this, { n, task });
     this.words = wordsFor(n);
+    this.common = new Map(); // by slot, what the workers recorded together
+    if (task.operation === 'lock') {
+      const of = { ...task.params, layout: task.layout };
+      task.shared = new SharedArrayBuffer(bytesFor(of));
+      this.board = new Board(task.shared, of);
+      this.board.open(true, 0); // for the warm-up
+    }
     this.threads = [];
     this.ports = [];
     this.done = () => {}; // called when all that were told have parked, or one has failed or died
@@ -82,7 +90,9 @@ class Cell {
     const crowded = this.n > cpus; // then none spins: they would only keep each other from starting
     const release = { plan, slot, startNs, spinNs: crowded ? 0 : spinNs, crowded };
     await this.tellAll('arm', release);
+    if (this.board) this.board.open(plan.timed, startNs + plan.ramp_ns);
     await this.tellAll('run', release);
+    if (this.board) this.common.set(slot, this.board.close());
   }
 
   /** Stops threads wherever they are: parked, or waiting for one that died. */

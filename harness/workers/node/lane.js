@@ -16,8 +16,9 @@ const SPIN_CROWDED_NS = 20000; // the same with more workers than CPUs
 
 /** Made, and ordered about, on its own thread. */
 class Lane {
-  constructor(w, words, { operation, params, dir }) {
-    Object.assign(this, { w, params: { ...params, dir }, operation: OPERATIONS[operation] });
+  constructor(w, words, { operation, params, dir, layout, shared }) {
+    Object.assign(this, { w, params: { ...params, dir, layout }, shared, operation: OPERATIONS[operation] });
+    this.inParts = Boolean(this.operation.inParts); // whether it times parts of itself
     this.rounds = new Rounds(words);
     this.takes = new Map(); // by slot
     this.own = new Int32Array(new SharedArrayBuffer(4)); // nobody else's: to sleep on
@@ -35,7 +36,7 @@ class Lane {
   warm({ timed, quick, parties, intervalNs }) {
     const startNs = clock() + 2 * WARM_SPIN_NS;
     const plan = { ramp_ns: intervalNs, window_ns: intervalNs, windows: 1, tail_ns: 0, timed, spans: 64 };
-    const take = new Take(plan, this.figures, startNs, 1);
+    const take = new Take(plan, this.figures, startNs, 1, this.inParts);
     take.check = M - 1; // the first operation brings it round
     this.awaitStart(take, startNs, WARM_SPIN_NS);
     // Quick ones give the CPU up at once, so that the code for that is warm, too.
@@ -51,7 +52,7 @@ class Lane {
 
   /** Allocates the record of a slot, before its start. */
   arm({ plan, slot, startNs, parties }) {
-    this.takes.set(slot, new Take(plan, this.figures, startNs, parties));
+    this.takes.set(slot, new Take(plan, this.figures, startNs, parties, this.inParts));
   }
 
   run({ slot, startNs, spinNs, parties, crowded }) {

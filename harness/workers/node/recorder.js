@@ -13,6 +13,7 @@ const PASSES = ['throughput', 'latency', 'counters'];
 const INTERVALS_MAX = 1 << 20;
 const SPANS_MAX = 1 << 16; // ends of operations that fit a line
 const HISTOGRAMS_MAX = 64; // of a cell, 127 kB each: touched in far less than the lead
+const PARTS = ['wait', 'hold', 'handoff', 'read_wait', 'read_hold']; // of an operation of `lock`
 const BUCKETS = 31 << 10; // up to 2^40 ns: what takes longer counts there
 
 /** How a `go` line cuts the clock, and what is recorded. */
@@ -43,7 +44,7 @@ function bucket(v) {
 
 /** One worker's record of one release: a row at every boundary, latencies, ends of operations. */
 class Take {
-  constructor(plan, figures, startNs, workers) {
+  constructor(plan, figures, startNs, workers, inParts) {
     const { ramp_ns, window_ns, windows, tail_ns, timed, spans } = plan;
     // All fields keep their kind from warm-up to go (`plan` would not: it comes in a message then), or the loop, once
     // compiled for them, would be thrown away.
@@ -64,9 +65,12 @@ class Take {
     this.merged = (windows + 1) * workers > HISTOGRAMS_MAX;
     this.histograms = timed ? (this.merged ? 1 : windows) + 1 : 0;
     this.histogram = 0; // of the interval the worker is in
-    this.counts = new Uint32Array(this.histograms * BUCKETS).fill(0);
-    this.exact = new Float64Array(this.histograms * 4); // n, min, max, sum of each
-    for (let h = 0; h < this.histograms; h++) this.exact[4 * h + 1] = Infinity;
+    this.parts = inParts && timed ? PARTS.length : 0; // behind them one for each part, and one to be forgotten
+    this.inside = false; // the windows
+    const all = this.histograms + (this.parts && this.parts + 1);
+    this.counts = new Uint32Array(all * BUCKETS).fill(0);
+    this.exact = new Float64Array(all * 4); // n, min, max, sum of each
+    for (let h = 0; h < all; h++) this.exact[4 * h + 1] = Infinity;
     this.ends = new Float64Array(spans).fill(0);
     this.filled = 0;
   }
@@ -97,7 +101,20 @@ class Take {
   }
 
   record(v) {
-    const { exact, histogram } = this;
+    this.add(this.histogram, v);
+  }
+
+  /** An acquisition of `lock`; `free` is when the owner before began to give the lock away. */
+  acquired(reads, asked, got, gone, free) {
+    const [wait, hold, handoff, aside] = [reads ? 3 : 0, reads ? 4 : 1, 2, 5];
+    const { histograms, inside } = this;
+    this.add(histograms + (inside ? wait : aside), got - asked);
+    this.add(histograms + (inside ? hold : aside), gone - got);
+    if (!reads && free > asked && got >= free) this.add(histograms + (inside ? handoff : aside), got - free);
+  }
+
+  add(histogram, v) {
+    const { exact } = this;
     const at = 4 * histogram;
     exact[at] += 1;
     exact[at + 1] = Math.min(exact[at + 1], v);
@@ -117,6 +134,7 @@ class Take {
 
   open() {
     const i = this.at - this.ramps;
+    this.inside = i >= 0 && i < this.windows;
     this.histogram = i < 0 || i >= this.windows ? this.histograms - 1 : this.merged ? 0 : i;
   }
 
@@ -139,7 +157,11 @@ class Take {
     out += line('total', { ...key, ops: turns * this.batch, check, ...stamps });
     if (this.spans) out += line('span', { ...key, t: this.ends.subarray(0, this.filled).join() });
     for (let h = 0; h < this.histograms - 1; h++) {
-      if (this.exact[4 * h] > 0) out += line('hist', { ...key, ...this.hist(h) });
+      if (this.exact[4 * h] > 0) out += line('hist', { ...key, ...this.hist(h, 'op', this.merged ? undefined : h) });
+    }
+    for (let k = 0; k < this.parts; k++) {
+      const h = this.histograms + k;
+      if (this.exact[4 * h] > 0) out += line('hist', { ...key, ...this.hist(h, PARTS[k]) });
     }
     return out;
   }
@@ -161,11 +183,11 @@ class Take {
     return values;
   }
 
-  hist(h) {
+  hist(h, name, i) {
     const [n, min, max, sum] = this.exact.subarray(4 * h);
     const b = [];
     this.counts.subarray(h * BUCKETS, (h + 1) * BUCKETS).forEach((count, k) => count && b.push(`${k}:${count}`));
-    return { i: this.merged ? undefined : h, name: 'op', unit: 'ns', n, min, max, sum, b: b.join() };
+    return { i, name, unit: 'ns', n, min, max, sum, b: b.join() };
   }
 }
 

@@ -10,6 +10,7 @@
 
 const { Cell, WARM_NS } = require('./cell.js');
 const { Lane } = require('./lane.js');
+const { LOCKS } = require('./lock.js');
 const { Failure, Keys, line, linesOf } = require('./protocol.js');
 const { planOf } = require('./recorder.js');
 const { wordsFor } = require('./shared.js');
@@ -72,6 +73,7 @@ class Session {
       lead_ns: LEAD_NS,
       workloads: WORKLOADS.join(),
       mechanisms: 'workers',
+      locks: LOCKS.join(),
       features: FEATURES.join(),
       v8,
       uv,
@@ -94,11 +96,12 @@ class Session {
     const cell = new Cell(n, task);
     this.cells.set(id, cell);
     try {
+      const { readers, locks, ...chosen } = task.params; // those two are given, or as usual
       const carriers = await cell.tellAll('open');
       const op_ns = await cell.warm();
       const map = carriers.map((tid, w) => `${w}:${tid}`).join();
       const setup_ns = Math.round(clock() - began);
-      return line('ready', { id, carriers: carriers.join(), map, setup_ns, op_ns, ...task.params });
+      return line('ready', { id, carriers: carriers.join(), map, setup_ns, op_ns, ...chosen });
     } catch (error) {
       await this.drop([id]);
       throw error;
@@ -136,7 +139,10 @@ class Session {
     const slots = [...order].map((c) => (/\d/.test(c) ? this.cells.get(ids[Number(c)]) : undefined));
     if (slots.includes(undefined)) throw new Failure(`order=${order} names a cell that ids= does not`);
     try {
-      for (const id of ids) await this.cells.get(id).tellAll('forget');
+      for (const id of ids) {
+        await this.cells.get(id).tellAll('forget');
+        this.cells.get(id).common.clear();
+      }
       for (const [slot, cell] of slots.entries()) await cell.run(plan, slot, start + slot * slotNs, spin);
     } catch (error) {
       await this.drop(ids);
@@ -153,6 +159,7 @@ class Session {
       const cell = this.cells.get(id);
       if (!cell.ran) throw new Failure(`cell ${id} has not run: go comes first`);
       out += (await cell.tellAll('report', { id, withSlot: cell.withSlot })).join('');
+      for (const [slot, said] of cell.common) out += said({ id, slot: cell.withSlot ? slot : undefined });
     }
     return out + line('done', echo);
   }

@@ -4,6 +4,7 @@
 
 const fs = require('fs');
 
+const { LOCK, acquire, release, torn } = require('./lock.js');
 const { Failure, M } = require('./protocol.js');
 const { clock } = require('./system.js');
 
@@ -12,7 +13,7 @@ const { clock } = require('./system.js');
  * a function of its own: what the compiler learns of types belongs to a function. It counts turns, not operations, which in
  * batches outgrow the machine's small integers within seconds, and then the compiled form made for them.
  */
-function loopOf({ setup = '', meet = 'true', operation, finish = '' }, locals, timed) {
+function loopOf({ setup = '', meet = 'true', operation, timed: timedOperation, finish = '' }, locals, timed) {
   const source = `'use strict';
 return function loop(take, ${locals}) {
   const { edges, ends, beginNs } = take;
@@ -23,7 +24,7 @@ return function loop(take, ${locals}) {
   let edge = edges[0];
   while (${meet}) {
     ${timed ? 'const began = clock();' : ''}
-    ${operation}
+    ${(timed && timedOperation) || operation}
     now = clock();
     ${timed ? 'take.record(now - began);' : ''}
     turns++;
@@ -41,7 +42,7 @@ return function loop(take, ${locals}) {
   }
   take.leave(now, turns, check);
 };`;
-  const tools = { M, clock, minstd, sum, readSync: fs.readSync, writeSync: fs.writeSync };
+  const tools = { M, clock, minstd, sum, acquire, release, torn, readSync: fs.readSync, writeSync: fs.writeSync };
   return new Function(...Object.keys(tools), source)(...Object.values(tools));
 }
 
@@ -154,9 +155,10 @@ const OPERATIONS = {
     rounds.unlock();`,
     finish: 'rounds.finish();',
   },
+  lock: LOCK,
 };
 
-const WORKLOADS = ['noop', 'cpu', 'sleep', 'pipe', 'mem', 'serial'];
+const WORKLOADS = ['noop', 'cpu', 'sleep', 'pipe', 'mem', 'serial', 'lock'];
 const KINDS = ['chase', 'stream']; // of mem
 
 /** Which operation a `prepare` line asks for, and its parameters. */
@@ -170,8 +172,10 @@ function taskOf(keys) {
   for (const [name, [otherwise, least, most = M - 1]] of Object.entries(known)) {
     task.params[name] = keys.number(name, otherwise, least, most);
   }
-  const why = refuse({ ...task.params, dir: task.dir });
+  const names = { lock: keys.text('lock'), layout: keys.text('layout', 'padded') };
+  const why = refuse({ ...task.params, ...names, dir: task.dir });
   if (why) throw new Failure(why);
+  if (operation === 'lock') task.layout = names.layout;
   return task;
 }
 
