@@ -169,13 +169,13 @@ fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, Stri
 /// Each language has locks of its own, so a lock that one model has and others have not is fine; one that nobody has
 /// is a typing error.
 fn locks_exist(spec: &Spec, known: &BTreeSet<&String>) -> Result<(), Unable> {
-    let asked = ["", "lock"].iter().filter_map(|of| spec.params.get(*of)?.get("lock")).flatten();
-    for lock in asked.filter(|lock| !known.contains(lock) && !known.is_empty()) {
+    let asked = ["", "lock"].iter().filter_map(|of| spec.params.get(*of)?.get("lock"));
+    let unknown = asked.flatten().find(|lock| !known.contains(lock) && !known.is_empty());
+    unknown.map_or(Ok(()), |lock| {
         let close = nearest(lock, known.iter().map(|k| k.as_str()));
         let what = format!("no lock `{lock}`{close}; `amdahl list` shows all");
-        return Err(named(&spec.places.params, "lock", &what));
-    }
-    Ok(())
+        Err(named(&spec.places.params, "lock", &what))
+    })
 }
 
 /// Workloads whose models are compared with each other, block by block, not with their own N = 1.
