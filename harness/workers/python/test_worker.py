@@ -280,7 +280,7 @@ class TestWork(Base):
                 self.assertEqual(worker.prepare(workload="lock", workers=n, more=more)["steps"], "300")
                 for timed in ("throughput", "latency", "throughput"):
                     worker.go(more="pass=" + timed)
-                    lines, writes = worker.collect(), 0
+                    lines, writes, recorded = worker.collect(), 0, 0
                     for w, total in enumerate(self.of(lines, "total")):
                         writes += sum(i * 617 % 1000 >= readers for i in range(int(total["ops"])))
                         count = {name: 0 for name in ("op", "wait", "hold", "read_wait", "read_hold", "handoff")}
@@ -289,11 +289,12 @@ class TestWork(Base):
                         self.assertEqual(count["op"], count["wait"] + count["read_wait"])
                         self.assertEqual(count["op"], count["hold"] + count["read_hold"])
                         self.assertLessEqual(count["handoff"], count["wait"])
-                        self.assertEqual(count["op"] > 0, timed == "latency")
+                        recorded += count["op"]
+                    self.assertEqual(recorded > 0, timed == "latency")
                     (guard,) = self.of(lines, "guard")
                     self.assertEqual(int(guard["count"]), writes)
                     owners = self.of(lines, "owners")
-                    self.assertEqual(len(owners), timed == "latency")
+                    self.assertLessEqual(len(owners), timed == "latency")
                     for x in owners:
                         w, gap, wait, hold = (list(map(int, x[k].split(","))) for k in ("w", "gap", "wait", "hold"))
                         self.assertEqual(len({len(w), len(gap), len(wait), len(hold)}), 1)

@@ -87,7 +87,10 @@ fn acquisitions(released: &Released, lock: &str, workers: u32) {
         assert!(workers > 1 || n("handoff") == 0, "{lock}: alone, nobody hands over");
     }
     let owners = released.line("owners");
-    assert_eq!(owners.is_some(), held, "{lock}");
+    // Where workers outnumber the CPUs of a busy machine, nobody may have come to the first of three locks.
+    let sure = workers <= 2 && released.reports.iter().any(|r| released.n(r, "hold") > 0);
+    assert!(owners.is_some() || !sure, "{lock}");
+    assert!(owners.is_none() || held, "{lock}: it has no owners");
     let Some(owners) = owners else { return };
     let lists = ["w", "gap", "wait", "hold"].map(|key| numbers(owners, key));
     let [w, gap, _, hold] = &lists;
