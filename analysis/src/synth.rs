@@ -13,8 +13,8 @@ use std::path::Path;
 
 use amdahl_schema::{
     Absence, AbsentModel, Arm, CpuInfo, HEADER_FILE, Host, MachineState, Pass, Placement, Plan,
-    PlannedBlock, PlannedTrial, RunHeader, Runtime, SCHEMA_VERSION, StateItem, TRIALS_FILE, Tool,
-    Trial,
+    PlannedBlock, PlannedTrial, RunHeader, RunKind, Runtime, SCHEMA_VERSION, StateItem,
+    TRIALS_FILE, Tool, Trial,
 };
 
 /// How a model's workers share the machine.
@@ -265,6 +265,7 @@ fn header(spec: &Spec, blocks: Vec<PlannedBlock>) -> RunHeader {
             },
         }],
         anonymous: false,
+        kind: RunKind::Models,
     }
 }
 

@@ -19,7 +19,7 @@ use amdahl::worker::link::Launcher as _;
 use amdahl::worker::process::ProcessLauncher;
 use amdahl::worker::wire::Line;
 use amdahl_schema::{
-    Arm, Host, MachineState, Pass, Placement, Plan, PlannedBlock, PlannedTrial, RunHeader,
+    Arm, Host, MachineState, Pass, Placement, Plan, PlannedBlock, PlannedTrial, RunHeader, RunKind,
     SCHEMA_VERSION, Tool, Trial,
 };
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
@@ -230,6 +230,7 @@ fn header(plan: Plan) -> RunHeader {
         runtimes: Vec::new(),
         absent: Vec::new(),
         anonymous: false,
+        kind: RunKind::Models,
     }
 }
 

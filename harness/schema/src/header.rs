@@ -16,6 +16,23 @@ pub struct Tool {
     pub version: String,
 }
 
+/// What a run is of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// Trials of models.
+    #[default]
+    Models,
+    /// A program traced: `trace.json`, no trials.
+    Trace,
+}
+
+impl RunKind {
+    fn is_usual(&self) -> bool {
+        *self == Self::Models
+    }
+}
+
 /// `run.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunHeader {
@@ -42,6 +59,9 @@ pub struct RunHeader {
     /// Whether names and paths of the machine were taken out after the run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub anonymous: bool,
+    /// What it is a run of.
+    #[serde(default, skip_serializing_if = "RunKind::is_usual")]
+    pub kind: RunKind,
 }
 
 impl RunHeader {

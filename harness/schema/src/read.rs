@@ -5,9 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
 use crate::header::RunHeader;
+use crate::trace::Trace;
 use crate::trial::{Status, Trial};
-use crate::{HEADER_FILE, SCHEMA_VERSION, TRIALS_FILE};
+use crate::{HEADER_FILE, RunKind, SCHEMA_VERSION, TRACE_FILE, TRIALS_FILE};
 
 /// A run as it lies on disk.
 #[derive(Debug, Clone)]
@@ -21,6 +24,8 @@ pub struct Run {
     pub trials: Vec<(usize, Trial)>,
     /// Line number of a torn last line (the writer was killed in it); its trial is not there.
     pub torn_line: Option<usize>,
+    /// What `amdahl trace` saw; only a run of that kind has it.
+    pub trace: Option<Trace>,
 }
 
 /// Why a run can't be read.
@@ -58,7 +63,7 @@ impl fmt::Display for ReadError {
         match self {
             Self::Io { path, source } => write!(
                 f,
-                "{}: {source}; a run is a directory with {HEADER_FILE} and {TRIALS_FILE}, as `amdahl run` writes it",
+                "{}: {source}; a run is a directory with {HEADER_FILE} and {TRIALS_FILE} as `amdahl run` writes it, or {TRACE_FILE} as `amdahl trace` does",
                 path.display()
             ),
             Self::Corrupt { path, line, what } => write!(
@@ -78,12 +83,16 @@ impl fmt::Display for ReadError {
 /// What the system said stands in the message, so it is no source: whoever prints the chain would say it twice.
 impl std::error::Error for ReadError {}
 
-/// Reads `run.json` and `trials.jsonl` of a run directory.
+/// Reads `run.json` and `trials.jsonl` of a run directory, and `trace.json` where the run is of a trace.
 ///
 /// A last line without its newline is a torn write: it is reported in [`Run::torn_line`], not an error,
 /// even if it happens to parse, since the program that goes on with the run cuts it off. A missing `trials.jsonl` is a run that had no trial yet.
 pub fn read_run(dir: &Path) -> Result<Run, ReadError> {
-    let header = read_header(&dir.join(HEADER_FILE))?;
+    let header: RunHeader = read_json(&dir.join(HEADER_FILE))?;
+    let trace = match header.kind {
+        RunKind::Models => None,
+        RunKind::Trace => Some(read_json(&dir.join(TRACE_FILE))?),
+    };
     let path = dir.join(TRIALS_FILE);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
@@ -91,10 +100,11 @@ pub fn read_run(dir: &Path) -> Result<Run, ReadError> {
         Err(source) => return Err(ReadError::Io { path, source }),
     };
     let (trials, torn_line) = parse_trials(&path, &bytes)?;
-    Ok(Run { dir: dir.to_owned(), header, trials: supersede(trials), torn_line })
+    Ok(Run { dir: dir.to_owned(), header, trials: supersede(trials), torn_line, trace })
 }
 
-fn read_header(path: &Path) -> Result<RunHeader, ReadError> {
+/// A file that is one object with its version in it.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError> {
     let text = fs::read_to_string(path)
         .map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     let corrupt = |e: &serde_json::Error| ReadError::Corrupt {

@@ -184,6 +184,7 @@ fn header() -> RunHeader {
         runtimes: vec![runtime()],
         absent: vec![absent_model()],
         anonymous: true,
+        kind: RunKind::Trace,
     }
 }
 
@@ -393,6 +394,49 @@ fn every_key_of_a_trial_is_documented() {
     check("CpuSpeed", &cpu_speed());
 }
 
+/// A trace with every key of every type, and the file that readers are built against.
+const TRACE: &str = include_str!("trace.json");
+
+#[test]
+fn every_key_of_a_trace_is_documented() {
+    let trace: Trace = serde_json::from_str(TRACE).unwrap();
+    let lock = &trace.locks[0];
+    let one = Some(1);
+    let full = TracedLock {
+        hold_ns: Some(lock.wait_ns),
+        acquisitions: one,
+        contended: one,
+        owners: one,
+        ..lock.clone()
+    };
+    check("Trace", &Trace { exit_signal: Some(9), ..trace.clone() });
+    check("TracedLock", &full);
+    check("TimeSummary", &lock.wait_ns);
+    check("CallSite", &lock.callsites[0]);
+    check("WakeEdge", &lock.wakers[0]);
+    check("TracedThread", &trace.threads[0]);
+    check("IdleWait", &trace.idle[0]);
+    check("BlindSpot", &trace.blind_spots[0]);
+    let again = serde_json::to_string_pretty(&trace).unwrap() + "\n";
+    assert_eq!(again, TRACE, "the fixture is as the program writes it");
+}
+
+#[test]
+fn a_run_of_a_trace_is_read_with_it_and_without_trials() {
+    let dir = std::env::temp_dir().join(format!("amdahl-trace-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join(HEADER_FILE), serde_json::to_string(&header()).unwrap()).unwrap();
+    let missing = read_run(&dir).unwrap_err().to_string();
+    fs::write(dir.join(TRACE_FILE), TRACE).unwrap();
+    let run = read_run(&dir).unwrap();
+    fs::write(dir.join(TRACE_FILE), TRACE.replace("\"schema\": 1", "\"schema\": 999")).unwrap();
+    let newer = read_run(&dir).unwrap_err().to_string();
+    fs::remove_dir_all(&dir).unwrap();
+    assert!(missing.contains(TRACE_FILE), "{missing}");
+    assert!(newer.contains("schema 999 is newer"), "{newer}");
+    assert_eq!((run.trials.len(), run.trace.unwrap().locks.len()), (0, 2));
+}
+
 /// Names of the objects on the way, so that a type nobody checks above is noticed.
 fn objects(value: &Value, at: &str, found: &mut BTreeSet<String>) {
     match value {
@@ -410,6 +454,7 @@ fn no_object_is_left_out() {
     let mut found = BTreeSet::new();
     objects(&serde_json::to_value(header()).unwrap(), "run.json", &mut found);
     objects(&serde_json::to_value(trial()).unwrap(), "trials.jsonl", &mut found);
+    objects(&serde_json::from_str(TRACE).unwrap(), "trace.json", &mut found);
     let maps = ["params", "details"];
     let linked: BTreeSet<String> = PAGE
         .lines()
@@ -489,7 +534,11 @@ fn metrics_are_those_of_the_one_table() {
 fn a_last_line_without_its_newline_is_torn_even_if_it_parses() {
     let dir = std::env::temp_dir().join(format!("amdahl-contract-{}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
-    fs::write(dir.join(HEADER_FILE), serde_json::to_string(&header()).unwrap()).unwrap();
+    fs::write(
+        dir.join(HEADER_FILE),
+        serde_json::to_string(&RunHeader { kind: RunKind::Models, ..header() }).unwrap(),
+    )
+    .unwrap();
     let line = serde_json::to_string(&trial()).unwrap();
     fs::write(dir.join(TRIALS_FILE), format!("{line}\n{line}")).unwrap();
     let run = read_run(&dir).unwrap();

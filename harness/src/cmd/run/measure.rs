@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use amdahl_schema::{AbsentModel, Host, Plan, RunHeader, SCHEMA_VERSION, Tool, Trial};
+use amdahl_schema::{AbsentModel, Host, Plan, RunHeader, RunKind, SCHEMA_VERSION, Tool, Trial};
 
 use super::live;
 use crate::cli::{CountersArg, WorkerArgs};
@@ -85,6 +85,7 @@ impl Here {
             runtimes: self.found.found.iter().map(|f| f.runtime.clone()).collect(),
             absent,
             anonymous: false,
+            kind: RunKind::Models,
         };
         let name = format!("{}-{}-{id}", now.strftime("%Y%m%dT%H%M%SZ"), header.host.name);
         let dir = out.unwrap_or(Path::new("runs")).join(name);
