@@ -27,6 +27,8 @@ pub enum Verb {
     Conform(ConformArgs),
     /// Run a recorded plan here, and compare verdicts, not numbers.
     Reproduce(Box<ReproduceArgs>),
+    /// Lock contention of an unmodified program, as a run.
+    Trace(TraceArgs),
     /// Draw recorded runs: Markdown, SVG, CSV, verdicts (done by amdahl-analysis).
     #[command(disable_help_flag = true)]
     Report(SiblingArgs),
@@ -209,6 +211,29 @@ pub struct ReproduceArgs {
     /// JSON output.
     #[command(flatten)]
     pub json: JsonArgs,
+}
+
+/// `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// A process that runs, instead of a program to start; ends with it, with --duration or with Ctrl-C.
+    #[arg(long, conflicts_with = "command", required_unless_present = "command")]
+    pub pid: Option<u32>,
+    /// How long at most, e.g. 500ms, 10s, 5m (default: as long as the program).
+    #[arg(long, value_name = "S")]
+    pub duration: Option<String>,
+    /// Exit with the program's status, 128 + signal where one ended it.
+    #[arg(long, conflicts_with = "pid")]
+    pub forward_exit: bool,
+    /// Directory that gets the run's directory (default runs).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// JSON output.
+    #[command(flatten)]
+    pub json: JsonArgs,
+    /// The program and its arguments.
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
 }
 
 /// `conform`.

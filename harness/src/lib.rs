@@ -18,6 +18,7 @@ pub mod run;
 pub mod speed;
 pub mod state;
 pub mod topology;
+pub mod trace;
 pub mod trial;
 pub mod worker;
 

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use amdahl_schema::{HEADER_FILE, RunHeader, TRIALS_FILE, Trial};
+use amdahl_schema::{HEADER_FILE, RunHeader, TRACE_FILE, TRIALS_FILE, Trace, Trial};
 
 /// Why nothing can be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -46,16 +46,7 @@ impl Recorder {
             move |source| RecordError { path, source }
         };
         std::fs::create_dir_all(dir).map_err(at(dir))?;
-        let path = dir.join(HEADER_FILE);
-        let text = serde_json::to_string_pretty(header).expect("the header has string keys only");
-        let mut file = tempfile::NamedTempFile::new_in(dir).map_err(at(dir))?;
-        file.write_all(text.as_bytes()).map_err(at(&path))?;
-        file.write_all(b"\n").map_err(at(&path))?;
-        file.as_file().sync_all().map_err(at(&path))?;
-        let file = file.persist(&path).map_err(|e| at(&path)(e.error))?;
-        // Made by mktemp for us alone; a run is as readable as any file of the user's.
-        let mode = rustix::fs::Mode::from_raw_mode(0o644);
-        rustix::fs::fchmod(&file, mode).map_err(|e| at(&path)(e.into()))?;
+        write_whole(&dir.join(HEADER_FILE), header)?;
         Self::open(dir)
     }
 
@@ -97,9 +88,28 @@ impl Recorder {
         }
     }
 
+    /// Writes what a trace saw, whole or not at all.
+    pub fn trace(&self, trace: &Trace) -> Result<(), RecordError> {
+        write_whole(&self.dir.join(TRACE_FILE), trace)
+    }
+
     /// Forces everything to the disk, at the end of a run.
     pub fn sync(&self) -> Result<(), RecordError> {
         let path = self.dir.join(TRIALS_FILE);
         self.trials.sync_all().map_err(|source| RecordError { path, source })
     }
+}
+
+/// JSON under another name first, and on the disk before it has its own.
+fn write_whole(path: &Path, what: &impl serde::Serialize) -> Result<(), RecordError> {
+    let at = |source| RecordError { path: path.to_owned(), source };
+    let text = serde_json::to_string_pretty(what).expect("the contract has string keys only");
+    let dir = path.parent().expect("a file of a run lies in its directory");
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(at)?;
+    file.write_all(text.as_bytes()).map_err(at)?;
+    file.write_all(b"\n").map_err(at)?;
+    file.as_file().sync_all().map_err(at)?;
+    let file = file.persist(path).map_err(|e| at(e.error))?;
+    // Made by mktemp for us alone; a run is as readable as any file of the user's.
+    rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(0o644)).map_err(|e| at(e.into()))
 }

@@ -75,7 +75,7 @@ impl RunHeader {
 }
 
 /// The plan as it was carried out: enough to repeat it and to resume it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// `smoke`, `standard`, `paper` or the plan file's name.
     pub profile: String,

@@ -56,6 +56,9 @@ pub struct TracedLock {
     pub pid: u32,
     /// Address in its memory: `0x7f…`.
     pub address: String,
+    /// The rule by which its waits are contention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// Waits that blocked or could have: returned 0, timed out or were interrupted.
     pub waits: u64,
     /// Of those, the ones that ended by their time limit.

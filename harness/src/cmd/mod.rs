@@ -7,6 +7,7 @@ pub mod list;
 pub mod reproduce;
 pub mod run;
 mod sibling;
+pub mod trace;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Run(args) => run::run(&args),
         Verb::Conform(args) => conform::run(&args),
         Verb::Reproduce(args) => reproduce::run(&args),
+        Verb::Trace(args) => trace::run(&args),
         Verb::Report(args) => sibling::run("report", &args.args),
         Verb::Fit(args) => sibling::run("fit", &args.args),
         Verb::Guard(args) => Ok(guard::run(args.fd, &args.command)),

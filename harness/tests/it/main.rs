@@ -13,3 +13,4 @@ mod own_lock;
 mod reproduce;
 mod runtimes;
 mod tidy;
+mod trace;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use amdahl_schema::{AbsentModel, Host, Plan, RunHeader, RunKind, SCHEMA_VERSION, Tool, Trial};
+use amdahl_schema::{
+    AbsentModel, Host, MachineState, Plan, RunHeader, RunKind, SCHEMA_VERSION, Tool, Trial,
+};
 
 use super::live;
 use crate::cli::{CountersArg, WorkerArgs};
@@ -71,25 +73,11 @@ impl Here {
         absent: Vec<AbsentModel>,
         out: Option<&Path>,
     ) -> anyhow::Result<(Recorder, RunHeader)> {
-        let id = format!("{:08x}", SplitMix::new(random_seed()).below(1 << 32));
-        let now = jiff::Timestamp::now();
-        let header = RunHeader {
-            schema: SCHEMA_VERSION,
-            tool: Tool { name: "amdahl".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-            id: id.clone(),
-            started_utc: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            command: std::env::args().map(|a| tilde(Path::new(&a))).collect(),
-            plan,
-            state: state::read(&self.roots, &self.topo, &self.host),
-            host: self.host.clone(),
-            runtimes: self.found.found.iter().map(|f| f.runtime.clone()).collect(),
-            absent,
-            anonymous: false,
-            kind: RunKind::Models,
-        };
-        let name = format!("{}-{}-{id}", now.strftime("%Y%m%dT%H%M%SZ"), header.host.name);
-        let dir = out.unwrap_or(Path::new("runs")).join(name);
-        Ok((Recorder::create(&dir, &header)?, header))
+        let machine = (self.host.clone(), state::read(&self.roots, &self.topo, &self.host));
+        let runtimes = self.found.found.iter().map(|f| f.runtime.clone()).collect();
+        let header =
+            RunHeader { runtimes, absent, ..header(plan, machine, jiff::Timestamp::now()) };
+        Ok((create(&header, out)?, header))
     }
 
     /// Carries out what `past` lacks of the header's plan; the run's directory.
@@ -135,8 +123,37 @@ impl Here {
     }
 }
 
+/// The header of a new run on this machine, begun at `now`.
+pub(in crate::cmd) fn header(
+    plan: Plan,
+    (host, state): (Host, MachineState),
+    now: jiff::Timestamp,
+) -> RunHeader {
+    RunHeader {
+        schema: SCHEMA_VERSION,
+        tool: Tool { name: "amdahl".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        id: format!("{:08x}", SplitMix::new(random_seed()).below(1 << 32)),
+        started_utc: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        command: std::env::args().map(|a| tilde(Path::new(&a))).collect(),
+        plan,
+        host,
+        state,
+        runtimes: Vec::new(),
+        absent: Vec::new(),
+        anonymous: false,
+        kind: RunKind::Models,
+    }
+}
+
+/// Its directory below `out` (default `runs`).
+pub(in crate::cmd) fn create(header: &RunHeader, out: Option<&Path>) -> anyhow::Result<Recorder> {
+    let started = header.started_utc.replace(['-', ':'], "");
+    let name = format!("{started}-{}-{}", header.host.name, header.id);
+    Ok(Recorder::create(&out.unwrap_or(Path::new("runs")).join(name), header)?)
+}
+
 /// `latest` beside the run's directory; a convenience, so a file system without links is no error.
-fn point_latest(dir: &Path) {
+pub(in crate::cmd) fn point_latest(dir: &Path) {
     let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else { return };
     let (link, new) = (parent.join("latest"), parent.join(".latest-new"));
     if link.symlink_metadata().is_ok_and(|m| !m.is_symlink()) {

@@ -1,0 +1,97 @@
+//! What the kernel told, as values.
+
+/// One record, of whichever CPU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// CLOCK_MONOTONIC, ns.
+    pub time: u64,
+    /// Process that was running.
+    pub pid: u32,
+    /// Thread that was running.
+    pub tid: u32,
+    /// What happened.
+    pub kind: Kind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A call that waits began.
+    Wait(Call),
+    /// A futex call returned, of whatever operation.
+    Return(i64),
+    /// A thread was woken.
+    Waking(u32),
+    /// It left its CPU; whether it could have gone on.
+    Out {
+        /// It was preempted.
+        preempted: bool,
+    },
+    /// It came to a CPU.
+    In,
+    /// Thread or process begun: the record's ids are the new one's.
+    Fork {
+        /// Process it came from.
+        parent: u32,
+    },
+    /// The thread ended.
+    Exit,
+    /// It has a new name; by exec also a new address space.
+    Name {
+        /// The name.
+        name: String,
+        /// A new program.
+        exec: bool,
+    },
+    /// Code became part of the address space.
+    Map(Mapping),
+    /// So many records were dropped.
+    Lost(u64),
+}
+
+/// A call that waits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Call {
+    /// The word waited at.
+    pub address: u64,
+    /// Operation, without its flags; FUTEX_WAIT for the calls that have none.
+    pub op: u32,
+    /// What the word was expected to hold.
+    pub value: Option<u32>,
+    /// Return addresses, innermost first.
+    pub stack: Vec<u64>,
+}
+
+/// Code in an address space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// First address.
+    pub start: u64,
+    /// Bytes.
+    pub len: u64,
+    /// Offset in the file.
+    pub offset: u64,
+    /// The file as the kernel names it.
+    pub path: String,
+}
+
+/// FUTEX_WAIT.
+pub const WAIT: u32 = 0;
+const LOCK_PI: u32 = 6;
+const WAIT_BITSET: u32 = 9;
+const WAIT_REQUEUE_PI: u32 = 11;
+const LOCK_PI2: u32 = 13;
+
+/// Operations that wait; their flags (private, real time) are above 0x7f.
+pub const WAITS: [u32; 5] = [WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2];
+
+/// Operations of which the kernel itself knows the owner.
+pub fn is_pi_lock(op: u32) -> bool {
+    matches!(op, LOCK_PI | LOCK_PI2)
+}
+
+/// The kernel's filter for FUTEX calls that wait: every one of [`WAITS`] under every set of flags.
+pub fn wait_filter() -> String {
+    let ops = WAITS.iter().flat_map(|op| [0, 128, 256, 384].map(|flags| op | flags));
+    ops.map(|op| format!("op == {op}")).collect::<Vec<_>>().join(" || ")
+}

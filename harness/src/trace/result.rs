@@ -1,0 +1,312 @@
+//! What the tracker gathered as the contract's [`Trace`]: classified, named, sorted. Pure but for the namer it is given.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use amdahl_schema::{
+    BlindSpot, CallSite, Histogram, IdleWait, LockKind, SCHEMA_VERSION, TimeSummary, Trace,
+    TracedLock, TracedThread, WakeEdge,
+};
+use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+
+use super::classify::{Verdict, classify};
+use super::tracker::{Site, Times, Tracker, Waits};
+
+/// Names return addresses of a process, innermost first; several names an address where functions were inlined.
+pub type Namer<'a> = dyn FnMut(u32, &[u64]) -> Vec<String> + 'a;
+
+/// What the collector could see.
+#[derive(Debug, Clone, Default)]
+pub struct Sight {
+    /// From the first instant traced to the last.
+    pub duration_ns: u64,
+    /// Wake-ups were traced.
+    pub wakeups: bool,
+    /// Blind spots that the collector knows of.
+    pub blind_spots: Vec<BlindSpot>,
+}
+
+const CALLSITES_MAX: usize = 16;
+const EDGES_MAX: usize = 64;
+
+/// The result; how the program ended is for the caller to add.
+pub fn trace(tracker: &Tracker, sight: &Sight, namer: &mut Namer<'_>) -> Trace {
+    let frames = frames(tracker, namer);
+    let verdicts = verdicts(tracker, &frames);
+    let (mut locks, mut idle) = (Vec::new(), Vec::new());
+    for ((pid, address, class), sites) in words(tracker, &verdicts) {
+        let word = Word { pid, address, sites, frames: &frames };
+        match class.idle {
+            None => locks.push(word.lock(class.rule)),
+            Some(_) => idle.push(word.idle(class)),
+        }
+    }
+    locks.sort_by_key(|l: &TracedLock| std::cmp::Reverse(l.wait_ns.sum));
+    idle.sort_by_key(|l: &IdleWait| std::cmp::Reverse(l.wait_ns.sum));
+    locks.iter_mut().zip(1..).for_each(|(l, n)| l.id = format!("futex-{n}"));
+    idle.iter_mut().zip(1..).for_each(|(l, n)| l.id = format!("idle-{n}"));
+    let mut blind_spots = blind_spots(tracker, sight, &locks);
+    blind_spots.extend(sight.blind_spots.iter().cloned());
+    Trace {
+        schema: SCHEMA_VERSION,
+        duration_ns: sight.duration_ns,
+        events: tracker.events,
+        lost_events: tracker.lost,
+        exit_status: None,
+        exit_signal: None,
+        locks,
+        threads: threads(tracker, sight, &verdicts),
+        idle,
+        blind_spots,
+    }
+}
+
+type Frames = BTreeMap<(u32, u32), Vec<String>>;
+type Verdicts = BTreeMap<(u32, u32), Verdict>;
+
+/// Names of every call site that waited.
+fn frames(tracker: &Tracker, namer: &mut Namer<'_>) -> Frames {
+    let sites: BTreeSet<(u32, u32)> =
+        tracker.sites.keys().map(|(pid, _, stack)| (*pid, *stack)).collect();
+    sites.into_iter().map(|(p, s)| ((p, s), namer(p, &tracker.stacks[s as usize]))).collect()
+}
+
+/// One verdict a call site; where there is no stack, one a word.
+fn verdicts(tracker: &Tracker, frames: &Frames) -> Verdicts {
+    let mut of: BTreeMap<(u32, u32), Vec<&Waits>> = BTreeMap::new();
+    for ((pid, _, stack), waits) in &tracker.sites {
+        of.entry((*pid, *stack)).or_default().push(waits);
+    }
+    of.into_iter().map(|(key, sites)| (key, classify(&frames[&key], &sites))).collect()
+}
+
+type Words<'a> = BTreeMap<(u32, u64, Verdict), Vec<(u32, &'a Waits)>>;
+
+/// The same word may be a lock from one call site and a condition from another.
+fn words<'a>(tracker: &'a Tracker, verdicts: &Verdicts) -> Words<'a> {
+    let mut words: Words<'_> = BTreeMap::new();
+    for (&(pid, address, stack), waits) in &tracker.sites {
+        let verdict = verdict_of(tracker, verdicts, (pid, address, stack), waits);
+        words.entry((pid, address, verdict)).or_default().push((stack, waits));
+    }
+    // Calls that all found the word changed waited for nothing.
+    words.retain(|_, sites| sites.iter().any(|(_, w)| w.waits > 0));
+    words
+}
+
+fn verdict_of(tracker: &Tracker, verdicts: &Verdicts, site: Site, waits: &Waits) -> Verdict {
+    let (pid, _, stack) = site;
+    if tracker.stacks[stack as usize].is_empty() {
+        return classify(&[], &[waits]);
+    }
+    verdicts[&(pid, stack)]
+}
+
+struct Word<'a> {
+    pid: u32,
+    address: u64,
+    sites: Vec<(u32, &'a Waits)>,
+    frames: &'a Frames,
+}
+
+impl Word<'_> {
+    fn sum(&self, f: impl Fn(&Waits) -> u64) -> u64 {
+        self.sites.iter().map(|(_, w)| f(w)).sum()
+    }
+
+    fn merged(&self, of: impl Fn(&Waits) -> &Times) -> Times {
+        let mut all = Times::default();
+        self.sites.iter().for_each(|(_, w)| all.add(of(w)));
+        all
+    }
+
+    fn lock(&self, rule: &str) -> TracedLock {
+        let (wait, handoff) = (self.merged(|w| &w.wait), self.merged(|w| &w.handoff));
+        let mut histograms = vec![histogram("wait", &wait)];
+        if !handoff.histogram.is_empty() {
+            histograms.push(histogram("handoff", &handoff));
+        }
+        let waiters: BTreeSet<u32> =
+            self.sites.iter().flat_map(|(_, w)| w.waiters.keys().copied()).collect();
+        TracedLock {
+            id: String::new(),
+            kind: LockKind::Futex,
+            pid: self.pid,
+            address: format!("{:#x}", self.address),
+            rule: Some(rule.to_owned()),
+            waits: self.sum(|w| w.waits),
+            timeouts: self.sum(|w| w.timeouts),
+            eagain: Some(self.sum(|w| w.eagain)),
+            wait_ns: summary(&wait),
+            handoff_ns: (!handoff.histogram.is_empty()).then(|| summary(&handoff)),
+            waiters: Some(waiters.len() as u64),
+            histograms,
+            callsites: self.callsites(),
+            wakers: self.edges(),
+            ..TracedLock::default()
+        }
+    }
+
+    fn idle(&self, class: Verdict) -> IdleWait {
+        IdleWait {
+            id: String::new(),
+            pid: self.pid,
+            address: format!("{:#x}", self.address),
+            class: class.idle.unwrap_or_default(),
+            rule: class.rule.to_owned(),
+            waits: self.sum(|w| w.waits),
+            timeouts: self.sum(|w| w.timeouts),
+            wait_ns: summary(&self.merged(|w| &w.wait)),
+            callsites: self.callsites(),
+            wakers: self.edges(),
+        }
+    }
+
+    fn callsites(&self) -> Vec<CallSite> {
+        // Two stacks may have the same names.
+        let mut by_frames: BTreeMap<&[String], (u64, u64)> = BTreeMap::new();
+        for (stack, w) in &self.sites {
+            let sum = by_frames.entry(&self.frames[&(self.pid, *stack)]).or_default();
+            *sum = (sum.0 + w.waits, sum.1 + w.wait.sum);
+        }
+        let site = |(frames, (waits, ns)): (&[String], _)| CallSite {
+            frames: frames.to_vec(),
+            waits,
+            wait_ns_sum: ns,
+        };
+        let mut sites: Vec<CallSite> = by_frames.into_iter().map(site).collect();
+        sites.sort_by_key(|s| std::cmp::Reverse(s.wait_ns_sum));
+        sites.truncate(CALLSITES_MAX);
+        sites
+    }
+
+    fn edges(&self) -> Vec<WakeEdge> {
+        let mut all: BTreeMap<(u32, u32), (u64, u64)> = BTreeMap::new();
+        for (key, (wakes, ns)) in self.sites.iter().flat_map(|(_, w)| &w.edges) {
+            let sum = all.entry(*key).or_default();
+            *sum = (sum.0 + wakes, sum.1 + ns);
+        }
+        let edge =
+            |((waker, waiter), (wakes, ns))| WakeEdge { waker, waiter, wakes, wait_ns_sum: ns };
+        let mut edges: Vec<WakeEdge> = all.into_iter().map(edge).collect();
+        edges.sort_by_key(|e| std::cmp::Reverse(e.wait_ns_sum));
+        edges.truncate(EDGES_MAX);
+        edges
+    }
+}
+
+fn summary(times: &Times) -> TimeSummary {
+    let at = |q| times.histogram.value_at_quantile(q).min(times.max);
+    TimeSummary {
+        n: times.histogram.len(),
+        sum: times.sum,
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        p999: at(0.999),
+        max: times.max,
+    }
+}
+
+fn histogram(name: &str, times: &Times) -> Histogram {
+    use base64::Engine as _;
+    let mut bytes = Vec::new();
+    let all = V2DeflateSerializer::new().serialize(&times.histogram, &mut bytes);
+    all.expect("memory takes every byte");
+    Histogram {
+        name: name.to_owned(),
+        unit: "ns".to_owned(),
+        i: None,
+        w: None,
+        n: times.histogram.len(),
+        min: times.min,
+        max: times.max,
+        sum: times.sum,
+        hdr: base64::engine::general_purpose::STANDARD.encode(bytes),
+    }
+}
+
+fn threads(tracker: &Tracker, sight: &Sight, verdicts: &Verdicts) -> Vec<TracedThread> {
+    let mut waits: BTreeMap<u32, (u64, u64, u64)> = BTreeMap::new();
+    for (&site, of) in &tracker.sites {
+        let is_lock = verdict_of(tracker, verdicts, site, of).idle.is_none();
+        for (tid, (n, ns)) in &of.waiters {
+            let sum = waits.entry(*tid).or_default();
+            *sum =
+                if is_lock { (sum.0 + n, sum.1 + ns, sum.2) } else { (sum.0, sum.1, sum.2 + ns) };
+        }
+    }
+    let row = |(tid, t): (&u32, &super::tracker::Thread)| {
+        let (lock_waits, lock_wait_ns, idle_wait_ns) = waits.get(tid).copied().unwrap_or_default();
+        let seen = |ns| t.switched.then_some(ns);
+        TracedThread {
+            tid: *tid,
+            pid: t.pid,
+            name: t.name.clone(),
+            on_cpu_ns: seen(t.on_cpu_ns),
+            // Without wake-ups a thread is not seen to become runnable: the rest is one sum.
+            blocked_ns: seen(t.blocked_ns).filter(|_| sight.wakeups),
+            runnable_ns: seen(t.runnable_ns).filter(|_| sight.wakeups),
+            lock_waits,
+            lock_wait_ns,
+            idle_wait_ns,
+        }
+    };
+    tracker.threads.iter().map(row).collect()
+}
+
+/// What a futex trace can't see, whatever it saw.
+fn blind_spots(tracker: &Tracker, sight: &Sight, locks: &[TracedLock]) -> Vec<BlindSpot> {
+    let on_cpu = tracker.threads.values().map(|t| t.on_cpu_ns).sum();
+    let waited: u64 = locks.iter().map(|l| l.wait_ns.sum).sum();
+    let all = sight.duration_ns.saturating_mul(tracker.threads.len() as u64);
+    let spot = |what: &str, why: String, hidden, remedy: Option<&str>| BlindSpot {
+        what: what.to_owned(),
+        why,
+        hidden_ns_max: hidden,
+        remedy: remedy.map(str::to_owned),
+    };
+    let mut spots = vec![
+        spot(
+            "spinning",
+            "a thread that spins for a lock is on its CPU and calls nobody; the bound is all time on CPUs".to_owned(),
+            tracker.threads.values().any(|t| t.switched).then_some(on_cpu),
+            Some("perf record of the same program shows where it spins"),
+        ),
+        spot(
+            "tasks parked in user space",
+            "goroutines, virtual threads and async tasks that wait for a lock leave their thread to others: no futex call is made".to_owned(),
+            None,
+            Some("the runtime's own profile: Go's mutex profile, jdk.VirtualThreadPinned of JFR, tokio-console"),
+        ),
+    ];
+    if tracker.lost > 0 {
+        let why = format!("{} records were dropped because the reader was late", tracker.lost);
+        let bound = all.saturating_sub(waited);
+        spots.push(spot(
+            "lost records",
+            why,
+            Some(bound),
+            Some("fewer futex calls, or a shorter trace"),
+        ));
+    }
+    let unfinished: u64 = tracker.sites.values().map(|w| w.unfinished).sum();
+    if unfinished > 0 {
+        let why = format!(
+            "{unfinished} waits had not returned when their thread or the trace ended; they count up to then"
+        );
+        spots.push(spot("unfinished waits", why, None, None));
+    }
+    if tracker.sites.values().any(|w| w.waits > 0) {
+        let why = "call chains follow frame pointers: code without them (glibc, most release builds) hides \
+                   who called it, and where no chain is left a site is an address";
+        let remedy = "build with -fno-omit-frame-pointer (Rust: -C force-frame-pointers=yes)";
+        spots.push(spot("callers", why.to_owned(), None, Some(remedy)));
+    }
+    if !sight.wakeups {
+        let why =
+            "wake-ups of other threads are not traced without CAP_PERFMON: no wakers, no hand-offs"
+                .to_owned();
+        spots.push(spot("who woke whom", why, None, Some("run as root or with CAP_PERFMON")));
+    }
+    spots
+}

@@ -1,0 +1,236 @@
+//! Streams made up by hand: what goes in is known, so what comes out must be.
+
+use amdahl_schema::{IdleClass, Trace};
+use proptest::prelude::*;
+
+use super::classify::classify;
+use super::decode::{Role, Roles, decode};
+use super::event::{Call, Event, Kind, Mapping, wait_filter};
+use super::format::Format;
+use super::result::{Sight, trace};
+use super::tracker::{Tracker, Waits};
+
+const PID: u32 = 100;
+
+fn event(time: u64, tid: u32, kind: Kind) -> Event {
+    Event { time, pid: PID, tid, kind }
+}
+
+fn wait(address: u64, value: u32) -> Kind {
+    Kind::Wait(Call { address, op: 9, value: Some(value), stack: vec![0x10] })
+}
+
+/// Threads 100 to 102 of process 100, and what they did.
+fn tracked(events: Vec<Event>) -> Tracker {
+    let mut tracker = Tracker::default();
+    let threads = [100, 101, 102].map(|tid| (tid, format!("t{tid}")));
+    tracker.follow(PID, &threads, Vec::new(), 0);
+    events.into_iter().for_each(|e| tracker.feed(e));
+    tracker.end(1_000_000);
+    tracker
+}
+
+fn traced(tracker: &Tracker) -> Trace {
+    let sight = Sight { duration_ns: 1_000_000, wakeups: true, blind_spots: Vec::new() };
+    trace(tracker, &sight, &mut |_, stack| stack.iter().map(|ip| format!("at{ip:x}")).collect())
+}
+
+#[test]
+fn a_wait_lasts_from_call_to_return_and_knows_its_waker() {
+    let result = traced(&tracked(vec![
+        event(1_000, 101, wait(0xa0, 2)),
+        event(1_500, 101, Kind::Out { preempted: false }),
+        event(61_000, 102, Kind::Waking(101)),
+        event(64_000, 101, Kind::In),
+        event(65_000, 101, Kind::Return(0)),
+    ]));
+    let lock = &result.locks[0];
+    assert_eq!((lock.waits, lock.wait_ns.sum, lock.wait_ns.max), (1, 64_000, 64_000));
+    assert_eq!((lock.timeouts, lock.eagain, lock.waiters), (0, Some(0), Some(1)));
+    assert_eq!(lock.handoff_ns.unwrap().sum, 3_000);
+    let edge = lock.wakers[0];
+    assert_eq!((edge.waker, edge.waiter, edge.wakes, edge.wait_ns_sum), (102, 101, 1, 64_000));
+    assert_eq!(lock.callsites[0].frames, ["at10"]);
+    let thread = result.threads.iter().find(|t| t.tid == 101).unwrap();
+    assert_eq!((thread.name.as_str(), thread.lock_wait_ns), ("t101", 64_000));
+    assert_eq!((thread.blocked_ns, thread.runnable_ns), (Some(59_500), Some(3_000)));
+    assert_eq!(thread.on_cpu_ns, Some(936_000), "from its first switch in to the end");
+}
+
+#[test]
+fn timeouts_and_changed_words_stand_apart() {
+    let result = traced(&tracked(vec![
+        event(1_000, 101, wait(0xa0, 2)),
+        event(2_000, 101, Kind::Return(-i64::from(libc::ETIMEDOUT))),
+        event(3_000, 101, wait(0xa0, 2)),
+        event(3_100, 101, Kind::Return(-i64::from(libc::EAGAIN))),
+        event(4_000, 101, wait(0xb0, 2)),
+        event(4_100, 101, Kind::Return(-i64::from(libc::EAGAIN))),
+    ]));
+    assert_eq!(result.locks.len(), 1, "nobody waited at the other word");
+    let lock = &result.locks[0];
+    assert_eq!((lock.waits, lock.timeouts, lock.eagain), (1, 1, Some(1)));
+    assert_eq!(lock.wait_ns.sum, 1_000);
+}
+
+#[test]
+fn joins_are_idle_and_what_has_not_returned_counts_up_to_the_end() {
+    let result = traced(&tracked(vec![event(400_000, 100, wait(0xc0, 101))]));
+    assert_eq!(result.locks, []);
+    assert_eq!((result.idle[0].class, result.idle[0].wait_ns.sum), (IdleClass::Join, 600_000));
+    assert!(result.idle[0].rule.contains("id of a thread"));
+    assert!(result.blind_spots.iter().any(|s| s.what == "unfinished waits"));
+}
+
+#[test]
+fn threads_and_children_are_followed_and_strangers_are_not() {
+    let other = |pid, kind| Event { time: 10, pid, tid: pid, kind };
+    let tracker = tracked(vec![
+        other(200, wait(0xa0, 2)),
+        event(20, 103, Kind::Fork { parent: PID }),
+        Event { time: 30, pid: 300, tid: 300, kind: Kind::Fork { parent: PID } },
+        Event { time: 40, pid: 300, tid: 300, kind: wait(0xa0, 2) },
+        Event { time: 90, pid: 300, tid: 300, kind: Kind::Return(0) },
+        Event { time: 95, pid: 300, tid: 300, kind: Kind::Exit },
+    ]);
+    assert_eq!(tracker.threads.keys().copied().collect::<Vec<_>>(), [100, 101, 102, 103, 300]);
+    let result = traced(&tracker);
+    assert_eq!(
+        (result.locks.len(), result.locks[0].pid, result.locks[0].wait_ns.sum),
+        (1, 300, 50)
+    );
+}
+
+#[test]
+fn a_new_program_has_other_code() {
+    let code = |path: &str| Mapping { start: 0, len: 9, offset: 0, path: path.to_owned() };
+    let tracker = tracked(vec![
+        event(1, 100, Kind::Map(code("old"))),
+        event(2, 100, Kind::Name { name: "new".to_owned(), exec: true }),
+        event(3, 100, Kind::Map(code("new"))),
+    ]);
+    assert_eq!(tracker.processes[&PID], [code("new")]);
+    assert_eq!(tracker.threads[&100].name, "new");
+}
+
+#[test]
+fn lost_records_are_counted_bounded_and_leave_no_wait_that_never_was() {
+    let result = traced(&tracked(vec![
+        event(1_000, 101, wait(0xa0, 2)),
+        event(2_000, 101, Kind::Lost(7)),
+        event(900_000, 101, wait(0xa0, 2)),
+        event(901_000, 101, Kind::Return(0)),
+    ]));
+    assert_eq!((result.lost_events, result.locks[0].wait_ns.sum), (7, 1_000));
+    let spot = result.blind_spots.iter().find(|s| s.what == "lost records").unwrap();
+    assert!(spot.hidden_ns_max.is_some() && spot.why.contains('7'));
+}
+
+/// A site where these waited, woken by those.
+fn site(waiters: &[u32], edges: &[(u32, u32)], timeouts: u64) -> Waits {
+    Waits {
+        waits: waiters.len() as u64,
+        timeouts,
+        waiters: waiters.iter().map(|t| (*t, (1, 1))).collect(),
+        edges: edges.iter().map(|e| (*e, (1, 1))).collect(),
+        ..Waits::default()
+    }
+}
+
+#[test]
+fn who_wakes_whom_tells_locks_from_pools_conditions_and_timers() {
+    let of = |sites: &[&Waits]| classify(&[], sites).idle;
+    assert_eq!(of(&[&site(&[1, 2], &[(1, 2), (2, 1)], 0)]), None);
+    // Parked each on a word of its own: the call site tells.
+    assert_eq!(of(&[&site(&[1], &[(2, 1)], 0), &site(&[2], &[(1, 2)], 0)]), None);
+    assert_eq!(of(&[&site(&[1, 2], &[(9, 2), (9, 1)], 0)]), Some(IdleClass::Pool));
+    assert_eq!(of(&[&site(&[1], &[(9, 1)], 0)]), Some(IdleClass::Condition));
+    assert_eq!(of(&[&site(&[1, 2], &[], 2)]), Some(IdleClass::Timer));
+    assert_eq!(of(&[&site(&[1, 2], &[], 0)]), Some(IdleClass::Condition));
+}
+
+#[test]
+fn functions_tell_before_words_and_locks_before_what_they_are_built_from() {
+    let of = |frame: &str| {
+        let two = Waits { expected_two: 1, ..site(&[1], &[(9, 1)], 0) };
+        classify(&[frame.to_owned()], &[&two]).idle
+    };
+    assert_eq!(of("pthread_cond_wait"), Some(IdleClass::Condition));
+    assert_eq!(of("main"), None, "the word holds 2");
+    let gil = ["pthread_cond_timedwait".to_owned(), "take_gil (ceval_gil.c:1)".to_owned()];
+    assert_eq!(classify(&gil, &[&site(&[1], &[(9, 1)], 0)]).idle, None);
+    assert_eq!(of("std::thread::JoinHandle<T>::join"), Some(IdleClass::Join));
+    assert_eq!(of("rayon_core::sleep::Sleep::sleep"), Some(IdleClass::Pool));
+}
+
+const FORMAT: &str = "name: sys_enter_futex\nID: 522\nformat:\n\
+    \tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\n\
+    \tfield:u32 * uaddr;\toffset:16;\tsize:8;\tsigned:0;\n\
+    \tfield:int op;\toffset:24;\tsize:8;\tsigned:0;\n\
+    \tfield:u32 val;\toffset:32;\tsize:8;\tsigned:0;\n\
+    \tfield:char comm[16];\toffset:40;\tsize:16;\tsigned:0;\n\nprint fmt: \"\"\n";
+
+#[test]
+fn offsets_are_those_of_the_format() {
+    let format = Format::parse(FORMAT).unwrap();
+    assert_eq!(
+        (format.id, format.fields["uaddr"], format.fields["comm"]),
+        (522, (16, 8), (40, 16))
+    );
+    let role = Role::of("syscalls/sys_enter_futex", &format).unwrap();
+    assert_eq!(role, Role::Wait { address: 16, op: Some(24), value: Some(32) });
+    assert_eq!(Role::of("syscalls/sys_exit_futex", &format), None, "no `ret`");
+    assert_eq!(Format::parse("nothing"), None);
+}
+
+/// A sample as the kernel lays it out.
+fn sample(chain: &[u64], raw: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for word in [77u64, (u64::from(PID)) | (101 << 32), 5_000, chain.len() as u64] {
+        body.extend(word.to_ne_bytes());
+    }
+    chain.iter().for_each(|ip| body.extend(ip.to_ne_bytes()));
+    body.extend((raw.len() as u32).to_ne_bytes());
+    body.extend(raw);
+    let mut record = Vec::new();
+    record.extend(9u32.to_ne_bytes());
+    record.extend(0u16.to_ne_bytes());
+    record.extend(((body.len() + 8) as u16).to_ne_bytes());
+    record.extend(body);
+    record
+}
+
+fn roles() -> Roles {
+    Roles::from([(77, Role::Wait { address: 16, op: Some(24), value: Some(32) })])
+}
+
+#[test]
+fn a_sample_becomes_a_wait_without_flags_and_markers() {
+    let mut raw = vec![0; 40];
+    raw[16..24].copy_from_slice(&0xabcdu64.to_ne_bytes());
+    raw[24..32].copy_from_slice(&(9u64 | 128 | 256).to_ne_bytes());
+    raw[32..40].copy_from_slice(&2u64.to_ne_bytes());
+    let decoded = decode(&sample(&[u64::MAX - 511, 0x10, 0x20], &raw), &roles()).unwrap();
+    let call = Call { address: 0xabcd, op: 9, value: Some(2), stack: vec![0x10, 0x20] };
+    assert_eq!(decoded, Event { time: 5_000, pid: PID, tid: 101, kind: Kind::Wait(call) });
+}
+
+#[test]
+fn the_kernel_is_asked_for_waits_under_every_flag() {
+    let filter = wait_filter();
+    for op in [0, 128, 9, 137, 393, 6, 13] {
+        assert!(filter.split(" || ").any(|f| f == format!("op == {op}")), "{op}: {filter}");
+    }
+    assert!(!filter.contains("op == 1 ") && !filter.contains("op == 129"), "wakes: {filter}");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), kind in 0u32..24) {
+        let mut record = kind.to_ne_bytes().to_vec();
+        record.extend(&bytes);
+        let _ = decode(&record, &roles());
+        record.splice(8.min(record.len()).., 77u64.to_ne_bytes().into_iter().chain(bytes));
+        let _ = decode(&record, &roles());
+    }
+}
