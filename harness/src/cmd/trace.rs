@@ -155,12 +155,11 @@ impl Eye<'_> {
 
     fn result(
         &self,
-        mut collector: Collector,
+        collector: Collector,
         mut tracker: Tracker,
         (begin, end): (u64, u64),
         spots: &mut Vec<BlindSpot>,
     ) -> Trace {
-        collector.drain(&mut tracker, None);
         tracker.end(end);
         let sight = Sight {
             duration_ns: end.saturating_sub(begin),
@@ -191,7 +190,7 @@ fn follow(collector: &mut Collector, tracker: &mut Tracker, watch: Watch<'_>) {
         let over = collector.sleep(watch.fd.as_fd(), left.min(LOOK));
         collector.drain(tracker, Some(now()));
         if over || left.is_zero() || STOP.load(Ordering::Relaxed) {
-            return;
+            return collector.drain(tracker, None);
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Is a wait for a lock, or idle? A closed list of rules, the first that applies decides, and its text stands in the result.
 
-use std::collections::BTreeSet;
-
 use amdahl_schema::IdleClass;
 
 use super::tracker::Waits;
@@ -65,20 +63,19 @@ fn verdict(idle: Option<IdleClass>, rule: &'static str) -> Verdict {
     Verdict { idle, rule }
 }
 
-/// What the waits from one call site are. `frames` are its functions, `sites` every word that is waited at from there:
-/// runtimes that park a thread on a word of its own have one a thread.
-pub fn classify(frames: &[String], sites: &[&Waits]) -> Verdict {
+/// What the waits at one word from one call site are. `frames` are the site's functions, `site` every word that is waited at
+/// from there, this one too: runtimes that park a thread on a word of its own have one a thread.
+pub fn classify(frames: &[String], word: &Waits, site: &[&Waits]) -> Verdict {
     use IdleClass::{Condition, Join, Pool};
-    let total = |f: fn(&Waits) -> u64| sites.iter().map(|w| f(w)).sum::<u64>();
-    let waits = total(|w| w.waits);
+    let all = |n: u64| n > 0 && n == word.waits;
     let named = |names: &[&str]| frames.iter().any(|f| names.iter().any(|n| f.contains(n)));
-    if waits > 0 && total(|w| w.expected_thread) == waits {
+    if all(word.expected_thread) {
         return verdict(
             Some(Join),
             "the word holds the id of a thread of the process until that ends",
         );
     }
-    if total(|w| w.pi) > 0 {
+    if word.pi > 0 {
         return verdict(None, "the operation locks (PI)");
     }
     if named(&LOCKS) {
@@ -93,31 +90,35 @@ pub fn classify(frames: &[String], sites: &[&Waits]) -> Verdict {
     if named(&CONDITIONS) {
         return verdict(Some(Condition), "a function of the call site waits for a condition");
     }
-    if waits > 0 && total(|w| w.expected_two) == waits {
+    if all(word.expected_two) {
         return verdict(None, "the word holds 2, a contended mutex of glibc, musl, Go and Rust");
     }
-    by_wakers(sites, waits, total(|w| w.timeouts))
+    by_wakers(word, site)
 }
 
 /// Nothing in the call says what it is: who wakes whom must.
-fn by_wakers(sites: &[&Waits], waits: u64, timeouts: u64) -> Verdict {
+fn by_wakers(word: &Waits, site: &[&Waits]) -> Verdict {
     use IdleClass::{Condition, Pool, Timer};
-    let waiters: BTreeSet<u32> = sites.iter().flat_map(|w| w.waiters.keys().copied()).collect();
-    let edges = || sites.iter().flat_map(|w| w.edges.keys());
-    let turn = |&&(waker, waiter): &&(u32, u32)| waker != waiter && waiters.contains(&waker);
-    if edges().any(|e| turn(&e)) {
-        return verdict(None, "who waits there also wakes others who wait there");
+    let others = |(a, b): &(u32, u32)| a != b;
+    if word.edges.keys().any(|e| others(e) && word.waiters.contains_key(&e.0)) {
+        return verdict(None, "who waits at the word also wakes others who wait there");
     }
-    if waits > 0 && waits == timeouts {
+    let back = |(a, b): &(u32, u32)| site.iter().any(|w| w.edges.contains_key(&(*b, *a)));
+    let in_turn = word.edges.iter().filter(|(e, _)| others(e) && back(e)).map(|(_, (n, _))| n);
+    if 2 * in_turn.sum::<u64>() > word.waits {
+        return verdict(
+            None,
+            "most waits end by a thread that this one wakes in turn at the same call site",
+        );
+    }
+    if word.waits > 0 && word.waits == word.timeouts {
         return verdict(Some(Timer), "every wait ended by its time limit");
     }
-    if edges().next().is_none() {
+    if word.edges.is_empty() {
         return verdict(Some(Condition), "nobody was seen to wake it");
     }
-    let class = if waiters.len() > 1 { Pool } else { Condition };
-    let rule = match class {
-        Pool => "several threads wait at one call site, woken by others only",
-        _ => "one thread waits there, woken by others",
-    };
-    verdict(Some(class), rule)
+    if word.waiters.len() > 1 {
+        return verdict(Some(Pool), "several threads wait at the word, woken by others only");
+    }
+    verdict(Some(Condition), "one thread waits at the word, woken by others")
 }

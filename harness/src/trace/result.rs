@@ -61,7 +61,7 @@ pub fn trace(tracker: &Tracker, sight: &Sight, namer: &mut Namer<'_>) -> Trace {
 }
 
 type Frames = BTreeMap<(u32, u32), Vec<String>>;
-type Verdicts = BTreeMap<(u32, u32), Verdict>;
+type Verdicts = BTreeMap<Site, Verdict>;
 
 /// Names of every call site that waited.
 fn frames(tracker: &Tracker, namer: &mut Namer<'_>) -> Frames {
@@ -70,13 +70,17 @@ fn frames(tracker: &Tracker, namer: &mut Namer<'_>) -> Frames {
     sites.into_iter().map(|(p, s)| ((p, s), namer(p, &tracker.stacks[s as usize]))).collect()
 }
 
-/// One verdict a call site; where there is no stack, one a word.
+/// One verdict a word and call site, with all words of the call site in view.
 fn verdicts(tracker: &Tracker, frames: &Frames) -> Verdicts {
     let mut of: BTreeMap<(u32, u32), Vec<&Waits>> = BTreeMap::new();
     for ((pid, _, stack), waits) in &tracker.sites {
         of.entry((*pid, *stack)).or_default().push(waits);
     }
-    of.into_iter().map(|(key, sites)| (key, classify(&frames[&key], &sites))).collect()
+    let verdict = |(&(pid, address, stack), word): (&Site, &Waits)| {
+        let site = (pid, stack);
+        ((pid, address, stack), classify(&frames[&site], word, &of[&site]))
+    };
+    tracker.sites.iter().map(verdict).collect()
 }
 
 type Words<'a> = BTreeMap<(u32, u64, Verdict), Vec<(u32, &'a Waits)>>;
@@ -85,20 +89,12 @@ type Words<'a> = BTreeMap<(u32, u64, Verdict), Vec<(u32, &'a Waits)>>;
 fn words<'a>(tracker: &'a Tracker, verdicts: &Verdicts) -> Words<'a> {
     let mut words: Words<'_> = BTreeMap::new();
     for (&(pid, address, stack), waits) in &tracker.sites {
-        let verdict = verdict_of(tracker, verdicts, (pid, address, stack), waits);
+        let verdict = verdicts[&(pid, address, stack)];
         words.entry((pid, address, verdict)).or_default().push((stack, waits));
     }
     // Calls that all found the word changed waited for nothing.
     words.retain(|_, sites| sites.iter().any(|(_, w)| w.waits > 0));
     words
-}
-
-fn verdict_of(tracker: &Tracker, verdicts: &Verdicts, site: Site, waits: &Waits) -> Verdict {
-    let (pid, _, stack) = site;
-    if tracker.stacks[stack as usize].is_empty() {
-        return classify(&[], &[waits]);
-    }
-    verdicts[&(pid, stack)]
 }
 
 struct Word<'a> {
@@ -227,8 +223,8 @@ fn histogram(name: &str, times: &Times) -> Histogram {
 
 fn threads(tracker: &Tracker, sight: &Sight, verdicts: &Verdicts) -> Vec<TracedThread> {
     let mut waits: BTreeMap<u32, (u64, u64, u64)> = BTreeMap::new();
-    for (&site, of) in &tracker.sites {
-        let is_lock = verdict_of(tracker, verdicts, site, of).idle.is_none();
+    for (site, of) in &tracker.sites {
+        let is_lock = verdicts[site].idle.is_none();
         for (tid, (n, ns)) in &of.waiters {
             let sum = waits.entry(*tid).or_default();
             *sum =

@@ -139,10 +139,14 @@ fn site(waiters: &[u32], edges: &[(u32, u32)], timeouts: u64) -> Waits {
 
 #[test]
 fn who_wakes_whom_tells_locks_from_pools_conditions_and_timers() {
-    let of = |sites: &[&Waits]| classify(&[], sites).idle;
+    let of = |sites: &[&Waits]| classify(&[], sites[0], sites).idle;
     assert_eq!(of(&[&site(&[1, 2], &[(1, 2), (2, 1)], 0)]), None);
-    // Parked each on a word of its own: the call site tells.
-    assert_eq!(of(&[&site(&[1], &[(2, 1)], 0), &site(&[2], &[(1, 2)], 0)]), None);
+    // Parked each on a word of its own: the call site tells, for those who take turns alone.
+    let (one, other) = (site(&[1], &[(2, 1)], 0), site(&[2], &[(1, 2)], 0));
+    let pair = [&one, &other];
+    let idle = site(&[3], &[(1, 3)], 0);
+    assert_eq!(of(&pair), None);
+    assert_eq!(of(&[&idle, pair[0], pair[1]]), Some(IdleClass::Condition));
     assert_eq!(of(&[&site(&[1, 2], &[(9, 2), (9, 1)], 0)]), Some(IdleClass::Pool));
     assert_eq!(of(&[&site(&[1], &[(9, 1)], 0)]), Some(IdleClass::Condition));
     assert_eq!(of(&[&site(&[1, 2], &[], 2)]), Some(IdleClass::Timer));
@@ -153,12 +157,13 @@ fn who_wakes_whom_tells_locks_from_pools_conditions_and_timers() {
 fn functions_tell_before_words_and_locks_before_what_they_are_built_from() {
     let of = |frame: &str| {
         let two = Waits { expected_two: 1, ..site(&[1], &[(9, 1)], 0) };
-        classify(&[frame.to_owned()], &[&two]).idle
+        classify(&[frame.to_owned()], &two, &[&two]).idle
     };
     assert_eq!(of("pthread_cond_wait"), Some(IdleClass::Condition));
     assert_eq!(of("main"), None, "the word holds 2");
     let gil = ["pthread_cond_timedwait".to_owned(), "take_gil (ceval_gil.c:1)".to_owned()];
-    assert_eq!(classify(&gil, &[&site(&[1], &[(9, 1)], 0)]).idle, None);
+    let one = site(&[1], &[(9, 1)], 0);
+    assert_eq!(classify(&gil, &one, &[&one]).idle, None);
     assert_eq!(of("std::thread::JoinHandle<T>::join"), Some(IdleClass::Join));
     assert_eq!(of("rayon_core::sleep::Sleep::sleep"), Some(IdleClass::Pool));
 }

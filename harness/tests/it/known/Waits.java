@@ -10,7 +10,7 @@ class Waits {
     }
 
     static void work(int w) {
-        for (int i = 0; i < 40; i++) {
+        for (int i = 0; i < 80; i++) {
             if (!LOCK.tryLock()) {
                 long begin = System.nanoTime();
                 LOCK.lock();
