@@ -66,7 +66,11 @@ impl Tracefs {
         Err(match denied {
             Some(dir) => NoTracefs {
                 reason: format!("EACCES: {} is closed to this user", dir.display()),
-                remedy: "run as root, or sudo mount -o remount,mode=755 /sys/kernel/tracing".to_owned(),
+                // Some kernels open directories by mode only, and files to the group alone.
+                remedy: format!(
+                    "run as root, or sudo mount -o remount,mode=755,gid={} /sys/kernel/tracing",
+                    rustix::process::getgid().as_raw()
+                ),
             },
             None => NoTracefs {
                 reason: format!("no tracefs at {}", roots.sys.join("kernel/tracing").display()),

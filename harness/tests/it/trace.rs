@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use amdahl_schema::{RunKind, Trace, TracedThread, read_run};
 
@@ -39,9 +40,13 @@ fn traced(dir: &Path, options: &[&str], command: &[&str]) -> (Output, Trace) {
     (out, run.trace.unwrap())
 }
 
+/// One at a time: another test's threads on the same CPUs are no part of what a program stamps.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// The waits that the program counted (over 50 us) and their time, against those of its threads.
 #[track_caller]
 fn holds(command: &[&str], mine: impl Fn(&TracedThread) -> bool) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let (out, trace) = traced(dir.path(), &[], command);
     let stdout = String::from_utf8_lossy(&out.stdout);
