@@ -24,7 +24,7 @@ impl Format {
     }
 }
 
-/// `field:u32 * uaddr;	offset:16;	size:8;	signed:0;`
+/// `field:u32 * uaddr; offset:16; size:8; signed:0;`, with tabs between.
 fn field(line: &str) -> Option<(String, (usize, usize))> {
     let mut parts = line.split(';').map(str::trim);
     let declared = parts.next()?.strip_prefix("field:")?;

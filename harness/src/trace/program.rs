@@ -82,11 +82,11 @@ pub fn not_started(command: &[OsString], error: &io::Error) -> Unable {
     Unable(format!("{name}: {error}; {next}"))
 }
 
+/// Threads with their names, and code where we may read it.
+pub type Running = (Vec<(u32, String)>, Option<Vec<Mapping>>);
+
 /// A running process: its threads with their names, and the code it has mapped as far as we may read that.
-pub fn running(
-    roots: &Roots,
-    pid: u32,
-) -> Result<(Vec<(u32, String)>, Option<Vec<Mapping>>), Unable> {
+pub fn running(roots: &Roots, pid: u32) -> Result<Running, Unable> {
     let dir = roots.proc.join(pid.to_string());
     let tasks = std::fs::read_dir(dir.join("task")).map_err(|_| {
         Unable(format!("--pid {pid}: no such process; pgrep -a NAME lists those that run"))
