@@ -1,7 +1,7 @@
 //! `trace.json`: what one traced program waited for, and what the trace could not see.
 //!
-//! Written by `amdahl trace`, from the kernel's futex and scheduler tracepoints, or by its preloaded library,
-//! which sees pthread locks that were never waited for as well. Times are ns of CLOCK_MONOTONIC.
+//! Written by `amdahl trace`, from the kernel's futex and scheduler tracepoints. The kind `preload` is reserved for a
+//! library that would see uncontended pthread locks too. Times are ns of CLOCK_MONOTONIC.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ pub enum LockKind {
     /// The kernel: waits only, so a lock that nobody waited for is not there.
     #[default]
     Futex,
-    /// The preloaded library: every acquisition.
+    /// A preloaded library: every acquisition. Reserved: nothing writes it yet.
     Preload,
 }
 
