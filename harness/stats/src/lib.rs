@@ -5,6 +5,7 @@
 //! behind the feature `laws`, which the measuring program leaves off.
 
 mod budget;
+mod contention;
 mod gates;
 mod interval;
 mod json;
@@ -17,6 +18,10 @@ mod random;
 mod synthetic;
 
 pub use budget::{Budget, BudgetInput, Limit, TimeUse, loss_budget};
+pub use contention::{
+    Bracket, BracketPlace, CONVOY_HANDOFFS, Convoys, Fairness, Groups, Held, LONG_HOLD, LockLoad,
+    bracket, convoys, fairness, group, jain, lock_load, lwss, mttr, owner_change_rate, queues,
+};
 pub use gates::{FOREIGN_MAX, GateReading, STEAL_MAX, gate_failure};
 pub use interval::{
     Interval, log_t_interval, log_welch_interval, median, quantile_sorted, t_interval, t_quantile,
