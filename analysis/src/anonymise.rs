@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use amdahl_schema::{HEADER_FILE, RunHeader, TRIALS_FILE, Trial};
+use amdahl_schema::{HEADER_FILE, RunHeader, RunKind, TRACE_FILE, TRIALS_FILE, Trace, Trial};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -81,6 +81,23 @@ impl Anonymiser {
         self.record(trial, TRIALS_FILE)
     }
 
+    /// A trace without names.
+    pub fn trace(&self, trace: &mut Trace) -> Result<(), AnonymiseError> {
+        self.record(trace, TRACE_FILE)
+    }
+
+    /// The trace of a run, into another file.
+    fn trace_file(&self, from: &Path, to: &Path) -> Result<(), AnonymiseError> {
+        let io = |source| AnonymiseError::Io { path: from.to_owned(), source };
+        let text = fs::read(from).map_err(io)?;
+        let mut trace: Trace = serde_json::from_slice(&text)
+            .map_err(|source| AnonymiseError::Record { at: from.display().to_string(), source })?;
+        self.trace(&mut trace)?;
+        let json = value(&trace, TRACE_FILE)?;
+        fs::write(to, format!("{json:#}\n"))
+            .map_err(|source| AnonymiseError::Io { path: to.to_owned(), source })
+    }
+
     /// A pattern of models or workloads, as the ids it is to match have become.
     pub fn pattern(&self, pattern: &str) -> String {
         if self.done { pattern.to_owned() } else { self.cleaner.id(pattern) }
@@ -140,7 +157,7 @@ impl Anonymiser {
     }
 }
 
-/// Writes both files of a run without names.
+/// Writes the files of a run without names.
 pub fn write(
     anonymiser: &Anonymiser,
     header: &RunHeader,
@@ -154,6 +171,9 @@ pub fn write(
     fs::create_dir_all(to)
         .and_then(|()| fs::write(&path, format!("{json:#}\n")))
         .map_err(|source| AnonymiseError::Io { path, source })?;
+    if header.kind == RunKind::Trace {
+        anonymiser.trace_file(&from.join(TRACE_FILE), &to.join(TRACE_FILE))?;
+    }
     anonymiser.trials_file(&from.join(TRIALS_FILE), &to.join(TRIALS_FILE))
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use amdahl_bundle::{BundleError, EXTENSION, Packed, Source, is_plain, pack};
 use amdahl_schema::{
     BundledFigure, BundledRun, HEADER_FILE, MANIFEST_VERSION, Manifest, RunHeader, SCHEMA_VERSION,
-    TRIALS_FILE, Tool,
+    TRACE_FILE, TRIALS_FILE, Tool,
 };
 use thiserror::Error;
 
@@ -127,10 +127,12 @@ fn add_run(
         return Err(ContentsError::Twice { name });
     }
     files.insert(format!("{dir}/{HEADER_FILE}"), Source::File(from.join(HEADER_FILE)));
-    let trials = from.join(TRIALS_FILE);
-    // A run that had no trial yet has no such file.
-    if fs::exists(&trials).unwrap_or(false) {
-        files.insert(format!("{dir}/{TRIALS_FILE}"), Source::File(trials));
+    // A run that had no trial yet has no file of them, and only one of a program traced has a trace.
+    for name in [TRIALS_FILE, TRACE_FILE] {
+        let path = from.join(name);
+        if fs::exists(&path).unwrap_or(false) {
+            files.insert(format!("{dir}/{name}"), Source::File(path));
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! schema's `Trial`, defined nowhere else. Nothing here averages, judges or formats.
 
 mod decode;
+mod locks;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use polars::prelude::*;
 use thiserror::Error;
 
 use crate::select::Selection;
-pub use decode::{LatencyTrial, SpanTrial};
+pub use decode::{LatencyTrial, SpanTrial, Times};
+pub use locks::LockTrial;
 
 /// Why a run can't be reported.
 #[derive(Debug, Error)]
@@ -70,6 +72,10 @@ pub struct RunFrames {
     pub latencies: Vec<LatencyTrial>,
     /// Ends of the first operations of each worker.
     pub spans: Vec<SpanTrial>,
+    /// What `amdahl trace` saw, where the run is of a trace.
+    pub trace: Option<amdahl_schema::Trace>,
+    /// What the trials of workload `lock` recorded of each acquisition.
+    pub locks: Vec<LockTrial>,
     /// Planned parameters of each workload as it is named.
     pub params: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -96,10 +102,11 @@ pub fn frames(run: Run, models: &Selection, workloads: &Selection) -> Result<Run
         .collect();
     name_workloads(&mut header.plan, &mut trials);
     let mut latencies = Vec::new();
-    let mut spans = Vec::new();
+    let (mut spans, mut locks) = (Vec::new(), Vec::new());
     for (line, trial) in &trials {
         latencies.extend(decode::latency(&path, *line, trial)?);
         spans.extend(decode::spans(trial));
+        locks.extend(locks::lock(&path, *line, trial)?);
     }
     let frame_error = |source| LoadError::Frame { path: path.clone(), source };
     Ok(RunFrames {
@@ -109,6 +116,8 @@ pub fn frames(run: Run, models: &Selection, workloads: &Selection) -> Result<Run
         counters: counters_frame(&trials).map_err(frame_error)?,
         latencies,
         spans,
+        locks,
+        trace: run.trace,
         params: header.plan.blocks.iter().map(|b| (b.workload.clone(), b.params.clone())).collect(),
         header,
     })

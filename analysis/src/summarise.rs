@@ -6,6 +6,7 @@
 mod answer;
 mod baseline;
 mod breaks;
+mod contention;
 mod cost;
 mod counters;
 mod coverage;
@@ -62,6 +63,8 @@ pub fn summarise(
         baseline: None,
         limits: limits::groups(&judgement, &trials),
         latencies: latency::figures(&frames.latencies, &cpu_bound, cpus),
+        trace: frames.trace.clone(),
+        contention: contention::conditions(&frames.locks, &judgement, &trials, cpus),
         timelines: timeline::figures(&frames.spans, &cpu_bound, cpus),
         scaling: serial::scaling(&judgement, &frames.params, cpus, serial.is_some()),
         serial,
@@ -177,7 +180,7 @@ fn cpu_bound(judgement: &Judgement) -> BTreeSet<String> {
 }
 
 /// Whether a workload is part of the figures that every workload has. `serial` is measured at many shares, to
-/// calibrate; it has a figure and tables of its own.
+/// calibrate, and `lock` with many locks; they have figures and tables of their own.
 fn in_every_figure(workload: &str) -> bool {
-    workload_id(workload) != serial::SERIAL
+    ![serial::SERIAL, contention::LOCK].contains(&workload_id(workload))
 }

@@ -4,6 +4,7 @@
 //! no text that depends on a format.
 
 mod baseline;
+mod contention;
 mod experiments;
 mod figures;
 mod laws;
@@ -16,6 +17,7 @@ use amdahl_stats::{IoVerdict, Judgement, Verdict};
 
 use crate::model::workload_id;
 pub use baseline::*;
+pub use contention::*;
 pub use experiments::*;
 pub use figures::*;
 pub use laws::*;
@@ -69,6 +71,10 @@ pub struct Summary {
     pub limits: Vec<LimitGroup>,
     /// Every model against one of them, where that was asked for.
     pub baseline: Option<Baseline>,
+    /// What a traced program waited for.
+    pub trace: Option<amdahl_schema::Trace>,
+    /// Contention for locks, by what was the same for all of them.
+    pub contention: Vec<LockCondition>,
     /// e(N) against a known serial share.
     pub serial: Option<SerialFigure>,
     /// Scalability laws of CPU-bound cells; empty where no cell has three worker counts.
@@ -94,7 +100,11 @@ pub struct Summary {
 impl Summary {
     /// Whether the rows of a workload are told in a section of their own, not among the decisions.
     pub fn has_own_table(&self, workload: &str) -> bool {
-        workload_id(workload) == "serial" && (self.serial.is_some() || self.scaling.is_some())
+        match workload_id(workload) {
+            "serial" => self.serial.is_some() || self.scaling.is_some(),
+            "lock" => !self.contention.is_empty(),
+            _ => false,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A model behaves as told (parallel, one at a time), with seeded noise, and is written with the
 //! schema's own types, so that what is read back is what the contract says. Never part of a report.
 
+mod lock;
 mod pace;
 mod trial;
 
@@ -85,7 +86,7 @@ pub struct Spec {
     pub blocks: u32,
     /// Models.
     pub models: Vec<Model>,
-    /// Workloads out of `cpu`, `sleep`, `pipe`, `noop`, `serial`, `mem`, `micro`, each with its parameters behind it
+    /// Workloads out of `cpu`, `sleep`, `pipe`, `noop`, `serial`, `mem`, `micro`, `lock`, each with its parameters behind it
     /// (`serial permille=250`).
     pub workloads: Vec<String>,
     /// Whether a block has latency and counters trials too.
@@ -205,7 +206,7 @@ fn plan_trials(spec: &Spec, workload: &str, seq: &mut u64) -> Vec<PlannedTrial> 
             (Arm::Model, Pass::Counters),
         ] {
             let wanted = pass == Pass::Throughput || spec.all_passes;
-            let judged = ["cpu", "serial", "mem"].contains(&workload);
+            let judged = ["cpu", "serial", "mem", "lock"].contains(&workload);
             let pointless = arm == Arm::Ceiling && !judged;
             if wanted && !pointless {
                 trials.push(planned(spec, *n, arm, pass, *seq));

@@ -13,7 +13,7 @@ const LANGS: [&str; 6] = ["rust", "cpp", "go", "java", "node", "python"];
 const MARKS: [&str; 8] = ["gil", "p", "pyenv", "uv", "tools", "local", "system", "other"];
 
 /// Workloads of ours.
-const WORKLOADS: [&str; 7] = ["noop", "cpu", "sleep", "pipe", "mem", "serial", "micro"];
+const WORKLOADS: [&str; 8] = ["noop", "cpu", "sleep", "pipe", "mem", "serial", "micro", "lock"];
 
 /// What programs are called; versions and architectures beside.
 const PROGRAMS: [&str; 28] = [

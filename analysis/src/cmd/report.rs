@@ -71,6 +71,9 @@ fn anonymise(run: &mut Run) -> Result<Anonymiser> {
     for (_, trial) in &mut run.trials {
         anonymiser.trial(trial)?;
     }
+    if let Some(trace) = &mut run.trace {
+        anonymiser.trace(trace)?;
+    }
     Ok(anonymiser)
 }
 

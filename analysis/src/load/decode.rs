@@ -35,6 +35,17 @@ pub struct LatencyTrial {
     pub histogram: Histogram<u64>,
 }
 
+/// Times of one kind of a trial, all workers together.
+#[derive(Debug, Clone)]
+pub struct Times {
+    /// Their distribution.
+    pub histogram: Histogram<u64>,
+    /// Their sum, exact.
+    pub sum_ns: u64,
+    /// The longest, exact.
+    pub max_ns: u64,
+}
+
 /// Ends of the first operations of each worker since the begin of the first window.
 #[derive(Debug, Clone)]
 pub struct SpanTrial {
@@ -80,9 +91,39 @@ pub(super) fn latency(
         workers: trial.workers,
         foreign: foreign(trial),
         timer_cost_ps: trial.timer_cost_ps,
-        max_ns: trial.histograms.iter().map(|h| h.max).max().unwrap_or(0),
+        max_ns: trial
+            .histograms
+            .iter()
+            .filter(|h| h.name == "op")
+            .map(|h| h.max)
+            .max()
+            .unwrap_or(0),
         histogram,
     }))
+}
+
+/// All of one name, merged, with the exact sum and largest value; `None` where there is none, or nothing in them.
+pub(super) fn merged(
+    path: &Path,
+    line: usize,
+    trial: &Trial,
+    name: &str,
+) -> Result<Option<Times>, LoadError> {
+    let mut all: Option<Times> = None;
+    for stored in trial.histograms.iter().filter(|h| h.name == name && h.n > 0) {
+        let part = decode(path, line, stored)?;
+        match &mut all {
+            None => {
+                all = Some(Times { sum_ns: stored.sum, max_ns: stored.max, histogram: part });
+            }
+            Some(t) => {
+                t.histogram.add(part).map_err(|e| error(path, line, stored, &e))?;
+                t.sum_ns = t.sum_ns.saturating_add(stored.sum);
+                t.max_ns = t.max_ns.max(stored.max);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// The spans of a usable trial of the model itself.

@@ -6,10 +6,13 @@
 //! reads files, judges or averages.
 
 pub mod axis;
+pub mod blocked;
 pub mod budget;
 pub mod budgets;
 pub mod canvas;
 pub mod clip;
+pub mod contention;
+pub mod decision;
 pub mod efficiency;
 pub mod glance;
 pub mod karp_flatt;

@@ -18,7 +18,7 @@ pub(super) use experiments::{memory, resident, scaling, serial, start_up, timers
 pub(super) use laws::{karp_flatt, law_figures, laws, profiles};
 pub(super) use price::{micro, price};
 
-type Named = Vec<(String, String)>;
+pub(super) type Named = Vec<(String, String)>;
 
 pub(super) fn glance(f: &GlanceFigure) -> Named {
     let mut sheet = Sheet::new(&[
@@ -215,14 +215,14 @@ pub(super) fn counters(s: &Summary) -> String {
 }
 
 /// CSV under construction.
-struct Sheet(String);
+pub(super) struct Sheet(pub(super) String);
 
 impl Sheet {
-    fn new(columns: &[&str]) -> Self {
+    pub(super) fn new(columns: &[&str]) -> Self {
         Self(columns.join(",") + "\n")
     }
 
-    fn row<const N: usize>(&mut self, cells: [&str; N]) {
+    pub(super) fn row<const N: usize>(&mut self, cells: [&str; N]) {
         let quoted: Vec<String> = cells.iter().map(|c| quote(c)).collect();
         self.0.push_str(&quoted.join(","));
         self.0.push('\n');
@@ -237,20 +237,20 @@ fn quote(cell: &str) -> String {
     }
 }
 
-fn cells(e: Option<&Estimate>) -> (String, String, String) {
+pub(super) fn cells(e: Option<&Estimate>) -> (String, String, String) {
     let Some(e) = e else { return Default::default() };
     let (lo, hi) = e.ci95.map_or_else(Default::default, |(lo, hi)| (real(lo), real(hi)));
     (real(e.value), lo, hi)
 }
 
-fn text(value: impl ToString) -> String {
+pub(super) fn text(value: impl ToString) -> String {
     value.to_string()
 }
 
-fn real(value: f64) -> String {
+pub(super) fn real(value: f64) -> String {
     format!("{value:.6}")
 }
 
-fn share(value: f64) -> String {
+pub(super) fn share(value: f64) -> String {
     format!("{value:.9}")
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::render::tables::{self, Table};
 use crate::render::{
-    DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, caption, format, has_memory, limits,
+    DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, caption, contention, format,
+    has_memory, limits, trace,
 };
 use crate::summary::{BEYOND_MIN, CpuSpeeds, RunFacts, Summary};
 
@@ -61,6 +62,11 @@ pub(super) struct Chapter {
     memory: Table,
     start_up: Table,
     timers: Table,
+    contention: Vec<FigureView>,
+    trace: Option<trace::TraceView>,
+    contention_table: Table,
+    contention_times: Table,
+    contention_words: Vec<String>,
     laws: Table,
     law: Vec<FigureView>,
     law_words: Vec<String>,
@@ -108,6 +114,11 @@ pub(super) fn chapter(
         serial: of(Section::Serial),
         scaling: of(Section::Scaling),
         price: of(Section::Price),
+        contention: of(Section::Contention),
+        trace: trace::view(s),
+        contention_table: contention::table(s),
+        contention_times: contention::times(s),
+        contention_words: contention::words(s),
         name: s.run.name.clone(),
         headline: s.headline.clone(),
         notices: notices(s),

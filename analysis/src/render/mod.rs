@@ -3,6 +3,7 @@
 //! The same summary gives the same bytes: no clock, no path of this machine, no order of a hash.
 
 mod caption;
+mod contention;
 mod csv;
 mod figures;
 pub mod format;
@@ -14,6 +15,7 @@ mod limits;
 mod markdown;
 mod tables;
 pub mod terminal;
+mod trace;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -98,6 +100,7 @@ pub(crate) enum Section {
     Scaling,
     Law,
     Price,
+    Contention,
 }
 
 /// Renders a report over one run or several; each run is judged and shown by itself.
@@ -245,6 +248,8 @@ fn illustrations(s: &Summary, prefix: &str) -> Vec<Illustration> {
             data: csv::price(f),
         });
     }
+    list.extend(trace::illustrations(s, facts));
+    list.extend(contention::illustrations(s, facts));
     list.extend(law_figures::illustrations(s, facts));
     for i in &mut list {
         i.figure.name = format!("{prefix}{}", i.figure.name);

@@ -36,7 +36,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    fn new(columns: &[(&str, Align)]) -> Self {
+    pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
         Self {
             head: columns.iter().map(|(name, _)| (*name).to_owned()).collect(),
             align: columns.iter().map(|(_, a)| a.rule()).collect(),
@@ -47,7 +47,7 @@ impl Table {
 
 /// Where a column's text stands.
 #[derive(Clone, Copy)]
-enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }

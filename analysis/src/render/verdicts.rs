@@ -5,6 +5,7 @@ use amdahl_stats::laws::analysis_json;
 use amdahl_stats::{Judgement, judgement_json};
 use serde_json::{Value, json};
 
+use crate::render::{contention, trace};
 use crate::summary::{Answer, AnswerState, LawRow, Summary};
 
 /// The decisions of all runs; with more than one, each row names its run.
@@ -26,6 +27,14 @@ pub(super) fn json(chapters: &[Summary]) -> Result<String, serde_json::Error> {
     let laws: Vec<Value> = chapters.iter().flat_map(|s| laws(s, chapters.len() > 1)).collect();
     if !laws.is_empty() {
         document["laws"] = Value::Array(laws);
+    }
+    let many = chapters.len() > 1;
+    let contention: Vec<Value> = chapters
+        .iter()
+        .flat_map(|s| [contention::json(s, many), trace::json(s, many)].concat())
+        .collect();
+    if !contention.is_empty() {
+        document["contention"] = Value::Array(contention);
     }
     document["runs"] = chapters.iter().map(run).collect();
     Ok(serde_json::to_string_pretty(&document)? + "\n")

@@ -111,14 +111,14 @@ fn trial_curve(trial: &LatencyTrial, levels: &[f64], latencies: &[f64]) -> Trial
 }
 
 /// Shares below 1 in equal ratios: .87, .75 … 10⁻⁷.
-fn levels() -> impl Iterator<Item = f64> {
+pub(super) fn levels() -> impl Iterator<Item = f64> {
     (1..=DECADES * LEVELS_PER_DECADE)
         .map(|k| 10f64.powf(-f64::from(k) / f64::from(LEVELS_PER_DECADE)))
 }
 
 /// The latency that each share of operations exceeds, the shares descending: one pass over the
 /// buckets for all of them.
-fn at_shares(histogram: &Histogram<u64>, shares: &[f64]) -> Vec<f64> {
+pub(super) fn at_shares(histogram: &Histogram<u64>, shares: &[f64]) -> Vec<f64> {
     let n = histogram.len() as f64;
     let mut latencies = Vec::with_capacity(shares.len());
     let mut below = 0;

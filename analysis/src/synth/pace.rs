@@ -51,6 +51,11 @@ pub(super) fn pace(
         "serial" => serial(block, planned),
         "mem" => mem(block, n),
         "micro" => micro(model, block),
+        "lock" => {
+            // A ceiling's workers have a lock each.
+            let n = if planned.arm == Arm::Ceiling { 1 } else { planned.workers };
+            (super::lock::op_ns(block, n, noise), 1.0, vec![("steps", 1000)])
+        }
         _ => {
             let op_ns = IO_OP_NS * wobble;
             let cpu_share = IO_CPU_NS / op_ns;

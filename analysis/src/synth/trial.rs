@@ -42,6 +42,9 @@ pub(super) fn make(
         Pass::Throughput => {}
         Pass::Latency => {
             trial.histograms = histograms(&trial, model, &pace, planned, noise);
+            if block.workload == "lock" {
+                super::lock::record(&mut trial, block, noise);
+            }
             trial.spans = spans(&trial.workload, model, &pace, planned, noise);
         }
         Pass::Counters => trial.counters = counters(&trial),

@@ -10,11 +10,11 @@ use amdahl_analysis::synth::{self, Model, Spec};
 use amdahl_schema::{Absence, AbsentModel, Outcome, Pass, RunHeader, Status, Trial};
 
 /// A case's run is small: these go into git.
-fn tiny() -> Spec {
+pub(crate) fn tiny() -> Spec {
     Spec { blocks: 3, workers: vec![1, 2], ..Spec::default() }
 }
 
-type Made = (RunHeader, Vec<Trial>);
+pub(crate) type Made = (RunHeader, Vec<Trial>);
 
 fn gil_and_threads() -> Made {
     synth::run(&tiny())
@@ -157,16 +157,16 @@ fn stripped(t: &mut Trial, outcome: Outcome) {
     t.start_ns = None;
 }
 
-fn golden_dir(case: &str) -> PathBuf {
+pub(crate) fn golden_dir(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(case)
 }
 
-fn updating() -> bool {
+pub(crate) fn updating() -> bool {
     std::env::var_os("UPDATE_GOLDEN").is_some_and(|v| v == "1")
 }
 
 /// Writes the case's input when updating; `damage` changes the text of `run.json` and `trials.jsonl`.
-fn input(
+pub(crate) fn input(
     case: &str,
     made: impl Fn() -> Made,
     damage: impl Fn(String, String) -> (String, String),
@@ -183,7 +183,7 @@ fn input(
     run
 }
 
-fn compare(case: &str, name: &str, actual: &str) {
+pub(crate) fn compare(case: &str, name: &str, actual: &str) {
     let path = golden_dir(case).join(name);
     if updating() {
         fs::write(&path, actual).unwrap();
@@ -204,14 +204,14 @@ fn compare(case: &str, name: &str, actual: &str) {
     );
 }
 
-struct Done {
-    code: Option<i32>,
-    stderr: String,
-    out: tempfile::TempDir,
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) stderr: String,
+    pub(crate) out: tempfile::TempDir,
 }
 
 /// Runs the program on a case; paths in its messages become relative.
-fn report(run: &Path) -> Done {
+pub(crate) fn report(run: &Path) -> Done {
     let out = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_amdahl-analysis"))
         .arg("report")
@@ -226,7 +226,7 @@ fn report(run: &Path) -> Done {
 }
 
 /// A run that loads: its report and verdicts are as expected.
-fn reports_as_expected(case: &str, made: impl Fn() -> Made) {
+pub(crate) fn reports_as_expected(case: &str, made: impl Fn() -> Made) {
     let run = input(case, made, |h, t| (h, t));
     let done = report(&run);
     assert_eq!(done.code, Some(0), "{}", done.stderr);
