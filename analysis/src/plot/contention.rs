@@ -66,7 +66,7 @@ impl View {
                 "From a release to the next owner's acquisition, where it had waited; geometric mean over trials."
             }
             Self::Throughput => {
-                "Marker and bar: mean over blocks and 95 % interval. Grey ground: from N/(1 + p(N - 1)) to min(N, 1/p)."
+                "Marker and bar: mean over blocks and 95 % interval. Grey ground: from N/(1 + p(N - 1)) to min(N, 1/p), N at most the CPUs."
             }
             Self::Fairness => "Median of distinct owners; mean over trials. Dashed: N.",
             Self::Owners => {

@@ -29,13 +29,14 @@ pub(super) fn illustrations(s: &Summary, facts: &str) -> Vec<Illustration> {
                  bar: its 95 % interval. *p99 of waits*: 1 of 100 acquisitions waits longer. *LWSS(100)*: distinct owners in 100 successive \
                  acquisitions. Locks that share a letter can't be told apart: Welch's interval of the ratio contains 1, the error of 5 % shared by all \
                  comparisons. {facts}",
-                at(c)
+                at(c, false)
             );
             list.push(Illustration { section, figure, caption, data: vec![decisions(c)] });
         }
         for view in VIEWS {
             for figure in draw(c, view, facts) {
-                let caption = format!("{}{}. {facts}", caption(view), at(c));
+                let caption =
+                    format!("{}{}. {facts}", caption(view), at(c, view == View::Throughput));
                 list.push(Illustration { section, figure, caption, data: points(c, view) });
             }
         }
@@ -43,11 +44,13 @@ pub(super) fn illustrations(s: &Summary, facts: &str) -> Vec<Illustration> {
     list
 }
 
-fn at(c: &LockCondition) -> String {
+/// What all panels have in common: of a figure over N not the N.
+fn at(c: &LockCondition, over_n: bool) -> String {
     let condition =
         if c.condition.is_empty() { String::new() } else { format!(", `{}`", c.condition) };
     let p = c.p.map_or_else(String::new, |p| format!(", p = {p}"));
-    format!(", N = {}{p}{condition}", c.workers)
+    let n = if over_n { String::new() } else { format!(", N = {}", c.workers) };
+    format!("{n}{p}{condition}")
 }
 
 fn caption(view: View) -> &'static str {
@@ -59,7 +62,7 @@ fn caption(view: View) -> &'static str {
             "Share of contended acquisitions of which the hand-off, from the release by the owner before to the acquisition, took longer; both axes logarithmic, geometric mean over trials"
         }
         View::Throughput => {
-            "Speed-up against the number of workers by lock. Marker: geometric mean over blocks of rate(N) / rate(1); bar: its 95 % interval; grey ground: from N/(1 + p(N - 1)), where workers always collide, to min(N, 1/p), where they fall into step"
+            "Speed-up against the number of workers by lock. Marker: geometric mean over blocks of rate(N) / rate(1); bar: its 95 % interval; grey ground: from N/(1 + p(N - 1)), where workers always collide, to min(N, 1/p), where they fall into step; in both N is at most the number of CPUs"
         }
         View::Fairness => {
             "Distinct owners in so many successive acquisitions, the median of a trial's sample; mean over trials. Dashed: all workers. The earlier a lock reaches it, the fairer it is in the short run"

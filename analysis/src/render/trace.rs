@@ -49,8 +49,8 @@ pub(super) fn illustrations(s: &Summary, facts: &str) -> Vec<Illustration> {
     let Some(t) = &s.trace else { return Vec::new() };
     let Some(figure) = blocked::draw(t, facts) else { return Vec::new() };
     let caption = format!(
-        "Time that threads waited for locks, by lock and by call site, the longest first. A wait is from call to return as the kernel, or the \
-         preloaded library, stamped it. Per cent: of all such time, in parentheses added up from the top. {facts}"
+        "Time that threads waited for locks, by lock and by call site, the longest first. A wait is from call to return as the kernel \
+         stamped it. Per cent: of all such time, in parentheses added up from the top. {facts}"
     );
     vec![Illustration { section: Section::Contention, figure, caption, data: points(t) }]
 }

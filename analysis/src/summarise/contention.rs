@@ -78,7 +78,7 @@ fn one(
                 .into_iter()
                 .find(|r| r.model == model.id && r.workload == *workload && r.workers == n)
         };
-        let cells = by_n.iter().map(|(n, t)| cell(*n, t, &rates, judged(*n))).collect();
+        let cells = by_n.iter().map(|(n, t)| cell((*n, cpus), t, &rates, judged(*n))).collect();
         let p99 = by_n
             .get(&workers)
             .into_iter()
@@ -119,14 +119,14 @@ fn block_rates(n: u32, rates: &[&TrialRow], judged: Option<&ParallelismRow>) -> 
 }
 
 fn cell(
-    n: u32,
+    (n, cpus): (u32, u32),
     trials: &[&LockTrial],
     rates: &[&TrialRow],
     judged: Option<&ParallelismRow>,
 ) -> LockCell {
     let speedup = judged.and_then(|r| r.speedup).map(Estimate::from);
     let lone = geometric_estimate(&block_rates(1, rates, None));
-    let bracket = trials.iter().find_map(|t| t.p).and_then(|p| bracket(p, n));
+    let bracket = trials.iter().find_map(|t| t.p).and_then(|p| bracket(p, n, cpus));
     let place = bracket
         .zip(speedup)
         .zip(lone)

@@ -70,12 +70,13 @@ pub enum BracketPlace {
     Above,
 }
 
-/// The bracket of N workers; `None` unless 0 <= p <= 1 and N >= 1.
-pub fn bracket(p: f64, workers: u32) -> Option<Bracket> {
-    if !(0.0..=1.0).contains(&p) || workers == 0 {
+/// The bracket of N workers, of which no more than `cpus` run at once, so that N counts up to there; `None` unless 0 <= p <= 1,
+/// N >= 1 and there is a CPU.
+pub fn bracket(p: f64, workers: u32, cpus: u32) -> Option<Bracket> {
+    let n = f64::from(workers.min(cpus));
+    if !(0.0..=1.0).contains(&p) || n < 1.0 {
         return None;
     }
-    let n = f64::from(workers);
     Some(Bracket { lo: n / (1.0 + p * (n - 1.0)), hi: if p > 0.0 { n.min(1.0 / p) } else { n } })
 }
 
@@ -115,22 +116,23 @@ mod tests {
     /// p = .25: Amdahl gives 4 / 1.75 at 4 workers, and the lock is full at 4.
     #[test]
     fn bracket_by_hand() {
-        let b = bracket(0.25, 4).unwrap();
+        let b = bracket(0.25, 4, 8).unwrap();
         assert!((b.lo - 4.0 / 1.75).abs() < 1e-12 && b.hi == 4.0);
-        assert_eq!(bracket(0.5, 8).unwrap().hi, 2.0);
-        assert_eq!(bracket(0.0, 8), Some(Bracket { lo: 8.0, hi: 8.0 }));
-        assert_eq!(bracket(1.0, 8), Some(Bracket { lo: 1.0, hi: 1.0 }));
-        assert_eq!((bracket(f64::NAN, 2), bracket(0.5, 0)), (None, None));
+        assert_eq!(bracket(0.5, 8, 8).unwrap().hi, 2.0);
+        assert_eq!(bracket(0.25, 8, 2), bracket(0.25, 2, 2), "no more run than there are CPUs");
+        assert_eq!(bracket(0.0, 8, 8), Some(Bracket { lo: 8.0, hi: 8.0 }));
+        assert_eq!(bracket(1.0, 8, 8), Some(Bracket { lo: 1.0, hi: 1.0 }));
+        assert_eq!((bracket(f64::NAN, 2, 2), bracket(0.5, 0, 2)), (None, None));
     }
 
     /// The bare lock (p = 1) at half the lone worker's rate: each operation of 100 ns costs 100 ns more.
     #[test]
     fn below_the_bracket_the_price_of_a_handoff_is_named() {
-        let b = bracket(1.0, 4).unwrap();
+        let b = bracket(1.0, 4, 4).unwrap();
         assert_eq!(b.place(0.5, (0.45, 0.55), 100.0), BracketPlace::Below { handoff_ns: 100.0 });
         assert_eq!(b.place(1.0, (0.9, 1.1), 100.0), BracketPlace::Inside { share: 1.0 });
         assert_eq!(b.place(1.5, (1.4, 1.6), 100.0), BracketPlace::Above);
-        let b = bracket(0.5, 2).unwrap();
+        let b = bracket(0.5, 2, 2).unwrap();
         let half = f64::midpoint(b.lo, b.hi);
         let BracketPlace::Inside { share } = b.place(half, (half, half), 100.0) else { panic!() };
         assert!((share - 0.5).abs() < 1e-12);
@@ -139,7 +141,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_speedup_has_a_place(p in 0.0..=1.0f64, n in 1..64u32, s in 0.01..64.0f64, w in 0.0..0.5f64) {
-            let b = bracket(p, n).unwrap();
+            let b = bracket(p, n, 64).unwrap();
             prop_assert!(1.0 - 1e-12 <= b.lo && b.lo <= b.hi + 1e-12 && b.hi <= f64::from(n));
             match b.place(s, (s * (1.0 - w), s * (1.0 + w)), 1000.0) {
                 BracketPlace::Below { handoff_ns } => prop_assert!(s < b.lo && handoff_ns > 0.0),
