@@ -85,6 +85,18 @@ impl View {
         }
     }
 
+    /// The condition at the N that tells most: as many workers as measured where who gets the lock is asked, because two take turns
+    /// with any lock.
+    pub fn seen(self, c: &LockCondition) -> LockCondition {
+        let most = c.locks.iter().flat_map(|r| &r.cells).map(|x| x.workers).max();
+        match self {
+            Self::Fairness | Self::Owners => {
+                LockCondition { workers: most.unwrap_or(c.workers), ..c.clone() }
+            }
+            _ => c.clone(),
+        }
+    }
+
     fn shows(self, c: &LockCondition, row: &LockRow) -> bool {
         let cell = c.shown(row);
         match self {
@@ -101,7 +113,7 @@ fn told(t: &LockTimes) -> bool {
     t.curve.len() > 1
 }
 
-/// The figures of a view, several where there are many locks; none where no lock has what it shows.
+/// The figures of a view of a condition as it is [`View::seen`], several where there are many locks; none where no lock has what it shows.
 pub fn draw(c: &LockCondition, view: View, facts: &str) -> Vec<Figure> {
     let rows: Vec<&LockRow> = c.locks.iter().filter(|r| view.shows(c, r)).collect();
     let drawn = parts(&rows).into_iter().filter(|(_, _, part)| !part.is_empty());

@@ -34,6 +34,7 @@ pub(super) fn illustrations(s: &Summary, facts: &str) -> Vec<Illustration> {
             list.push(Illustration { section, figure, caption, data: vec![decisions(c)] });
         }
         for view in VIEWS {
+            let c = &view.seen(c);
             for figure in draw(c, view, facts) {
                 let caption =
                     format!("{}{}. {facts}", caption(view), at(c, view == View::Throughput));
