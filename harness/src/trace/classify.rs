@@ -11,6 +11,8 @@ pub struct Verdict {
     pub idle: Option<IdleClass>,
     /// The rule.
     pub rule: &'static str,
+    /// Whether nothing in the call said so, only who woke whom: then it may be a lock all the same.
+    pub guess: bool,
 }
 
 /// Functions whose waits are for locks; they stand before those below, which locks are built from.
@@ -60,7 +62,11 @@ const CONDITIONS: [&str; 12] = [
 ];
 
 fn verdict(idle: Option<IdleClass>, rule: &'static str) -> Verdict {
-    Verdict { idle, rule }
+    Verdict { idle, rule, guess: false }
+}
+
+fn guess(idle: IdleClass, rule: &'static str) -> Verdict {
+    Verdict { idle: Some(idle), rule, guess: true }
 }
 
 /// What the waits at one word from one call site are. `frames` are the site's functions, `site` every word that is waited at
@@ -115,10 +121,10 @@ fn by_wakers(word: &Waits, site: &[&Waits]) -> Verdict {
         return verdict(Some(Timer), "every wait ended by its time limit");
     }
     if word.edges.is_empty() {
-        return verdict(Some(Condition), "nobody was seen to wake it");
+        return guess(Condition, "nobody was seen to wake it");
     }
     if word.waiters.len() > 1 {
-        return verdict(Some(Pool), "several threads wait at the word, woken by others only");
+        return guess(Pool, "several threads wait at the word, woken by others only");
     }
-    verdict(Some(Condition), "one thread waits at the word, woken by others")
+    guess(Condition, "one thread waits at the word, woken by others")
 }

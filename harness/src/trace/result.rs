@@ -8,6 +8,7 @@ use amdahl_schema::{
 };
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 
+use super::blind;
 use super::classify::{Verdict, classify};
 use super::tracker::{Site, Times, Tracker, Waits};
 
@@ -44,7 +45,8 @@ pub fn trace(tracker: &Tracker, sight: &Sight, namer: &mut Namer<'_>) -> Trace {
     idle.sort_by_key(|l: &IdleWait| std::cmp::Reverse(l.wait_ns.sum));
     locks.iter_mut().zip(1..).for_each(|(l, n)| l.id = format!("futex-{n}"));
     idle.iter_mut().zip(1..).for_each(|(l, n)| l.id = format!("idle-{n}"));
-    let mut blind_spots = blind_spots(tracker, sight, &locks);
+    let mut blind_spots = blind::spots(tracker, sight, &locks);
+    blind_spots.extend(blind::guessed(tracker, &verdicts));
     blind_spots.extend(sight.blind_spots.iter().cloned());
     Trace {
         schema: SCHEMA_VERSION,
@@ -61,7 +63,8 @@ pub fn trace(tracker: &Tracker, sight: &Sight, namer: &mut Namer<'_>) -> Trace {
 }
 
 type Frames = BTreeMap<(u32, u32), Vec<String>>;
-type Verdicts = BTreeMap<Site, Verdict>;
+/// What each site's waits are.
+pub(super) type Verdicts = BTreeMap<Site, Verdict>;
 
 /// Names of every call site that waited.
 fn frames(tracker: &Tracker, namer: &mut Namer<'_>) -> Frames {
@@ -248,61 +251,4 @@ fn threads(tracker: &Tracker, sight: &Sight, verdicts: &Verdicts) -> Vec<TracedT
         }
     };
     tracker.threads.iter().map(row).collect()
-}
-
-/// What a futex trace can't see, whatever it saw.
-fn blind_spots(tracker: &Tracker, sight: &Sight, locks: &[TracedLock]) -> Vec<BlindSpot> {
-    let on_cpu = tracker.threads.values().map(|t| t.on_cpu_ns).sum();
-    let waited: u64 = locks.iter().map(|l| l.wait_ns.sum).sum();
-    let all = sight.duration_ns.saturating_mul(tracker.threads.len() as u64);
-    let spot = |what: &str, why: String, hidden, remedy: Option<&str>| BlindSpot {
-        what: what.to_owned(),
-        why,
-        hidden_ns_max: hidden,
-        remedy: remedy.map(str::to_owned),
-    };
-    let mut spots = vec![
-        spot(
-            "spinning",
-            "a thread that spins for a lock is on its CPU and calls nobody; the bound is all time on CPUs".to_owned(),
-            tracker.threads.values().any(|t| t.switched).then_some(on_cpu),
-            Some("perf record of the same program shows where it spins"),
-        ),
-        spot(
-            "tasks parked in user space",
-            "goroutines, virtual threads and async tasks that wait for a lock leave their thread to others: no futex call is made".to_owned(),
-            None,
-            Some("the runtime's own profile: Go's mutex profile, jdk.VirtualThreadPinned of JFR, tokio-console"),
-        ),
-    ];
-    if tracker.lost > 0 {
-        let why = format!("{} records were dropped because the reader was late", tracker.lost);
-        let bound = all.saturating_sub(waited);
-        spots.push(spot(
-            "lost records",
-            why,
-            Some(bound),
-            Some("fewer futex calls, or a shorter trace"),
-        ));
-    }
-    let unfinished: u64 = tracker.sites.values().map(|w| w.unfinished).sum();
-    if unfinished > 0 {
-        let why = format!(
-            "{unfinished} waits had not returned when their thread or the trace ended; they count up to then"
-        );
-        spots.push(spot("unfinished waits", why, None, None));
-    }
-    if tracker.sites.values().any(|w| w.waits > 0) {
-        let why = "call chains follow frame pointers: code without them (glibc, most release builds) hides \
-                   who called it, and where no chain is left a site is an address";
-        let remedy = "build with -fno-omit-frame-pointer (Rust: -C force-frame-pointers=yes)";
-        spots.push(spot("callers", why.to_owned(), None, Some(remedy)));
-    }
-    if !sight.wakeups {
-        let why =
-            "wake-ups of other threads are not traced without CAP_PERFMON: no wakers, no hand-offs"
-                .to_owned();
-        spots.push(spot("who woke whom", why, None, Some("run as root or with CAP_PERFMON")));
-    }
-    spots
 }

@@ -126,6 +126,18 @@ fn lost_records_are_counted_bounded_and_leave_no_wait_that_never_was() {
     assert!(spot.hidden_ns_max.is_some() && spot.why.contains('7'));
 }
 
+#[test]
+fn what_only_wakers_tell_is_told_as_a_guess_with_its_time() {
+    let result = traced(&tracked(vec![
+        event(1_000, 101, wait(0xb0, 7)),
+        event(9_000, 100, Kind::Waking(101)),
+        event(9_500, 101, Kind::Return(0)),
+    ]));
+    assert_eq!((result.locks.len(), result.idle.len()), (0, 1));
+    let spot = result.blind_spots.iter().find(|s| s.what == "idle by who woke whom").unwrap();
+    assert_eq!(spot.hidden_ns_max, Some(8_500));
+}
+
 /// A site where these waited, woken by those.
 fn site(waiters: &[u32], edges: &[(u32, u32)], timeouts: u64) -> Waits {
     Waits {

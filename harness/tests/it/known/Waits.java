@@ -1,6 +1,9 @@
 import java.util.concurrent.locks.ReentrantLock;
 
-/** Three threads that stamp their own waits for one lock. They hold it spinning: a sleep of Java's would be a futex wait. */
+/**
+ * Three threads that stamp their own waits for one lock. They hold it spinning: a sleep of Java's would be a futex wait. Outside
+ * they spin long enough for the one they woke to take it: who takes it back at once wakes nobody in turn.
+ */
 class Waits {
     static final ReentrantLock LOCK = new ReentrantLock();
     static final long[] WAITS = new long[3], WAITED_NS = new long[3];
@@ -10,7 +13,7 @@ class Waits {
     }
 
     static void work(int w) {
-        for (int i = 0; i < 80; i++) {
+        for (int i = 0; i < 60; i++) {
             if (!LOCK.tryLock()) {
                 long begin = System.nanoTime();
                 LOCK.lock();
@@ -20,6 +23,7 @@ class Waits {
             }
             spin(5_000_000);
             LOCK.unlock();
+            spin(2_000_000);
         }
     }
 
