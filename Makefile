@@ -25,9 +25,9 @@ build-analysis:
 
 test:
 	@scripts/need.sh cargo cc python3
-	cargo test --locked --workspace --exclude amdahl-analysis
-	cargo test --profile analysis --locked -p amdahl-analysis
-	python3 harness/workers/python/test_worker.py
+	cargo test --no-fail-fast --locked --workspace --exclude amdahl-analysis
+	cargo test --no-fail-fast --profile analysis --locked -p amdahl-analysis
+	python3 -m unittest discover -s harness/workers/python/tests
 	scripts/test-lab-quiet.sh
 	scripts/test-runtimes.sh
 

@@ -2,7 +2,7 @@
 
 use crate::plot::axis::{Axis, Spacing, Tick};
 use crate::plot::canvas::{Canvas, GREY, INK, Stroke};
-use crate::plot::multiples::{Multiples, parts as in_figures};
+use crate::plot::multiples::{Multiples, split};
 use crate::plot::panel::Area;
 use crate::plot::{Figure, file_part, parts};
 use crate::summary::{BudgetCurves, BudgetRow, budget_parts};
@@ -12,17 +12,9 @@ const FILLED: f64 = 0.78;
 
 /// The figures of one workload: more than one where there are many models.
 pub fn draw(figure: &BudgetCurves, facts: &str) -> Vec<Figure> {
-    let drawn = in_figures(&figure.models).into_iter().filter(|(_, _, part)| !part.is_empty());
-    drawn
-        .map(|(suffix, which, models)| {
-            let title = format!(
-                "Loss budget against the number of workers, workload {}{which}",
-                figure.workload
-            );
-            let name = format!("budget-over-n-{}{suffix}", file_part(&figure.workload));
-            Figure { name, svg: one(figure, models, &title, facts), title }
-        })
-        .collect()
+    let name = format!("budget-over-n-{}", file_part(&figure.workload));
+    let title = format!("Loss budget against the number of workers, workload {}", figure.workload);
+    split(&name, &title, &figure.models, |models, title| one(figure, models, title, facts))
 }
 
 fn one(figure: &BudgetCurves, models: &[Vec<BudgetRow>], title: &str, facts: &str) -> String {

@@ -6,7 +6,7 @@ use crate::plot::axis::{
 };
 use crate::plot::canvas::{Canvas, Dash, FAINT, GREY, INK, Rgb, Stroke};
 use crate::plot::clip::clip;
-use crate::plot::multiples::{Multiples, parts};
+use crate::plot::multiples::{Multiples, split};
 use crate::plot::panel::{Area, draw_interval};
 use crate::plot::text::{SIZE_PT, width_pt};
 use crate::plot::{Figure, file_part};
@@ -116,17 +116,12 @@ fn told(t: &LockTimes) -> bool {
 /// The figures of a view of a condition as it is [`View::seen`], several where there are many locks; none where no lock has what it shows.
 pub fn draw(c: &LockCondition, view: View, facts: &str) -> Vec<Figure> {
     let rows: Vec<&LockRow> = c.locks.iter().filter(|r| view.shows(c, r)).collect();
-    let drawn = parts(&rows).into_iter().filter(|(_, _, part)| !part.is_empty());
-    drawn
-        .map(|(suffix, which, part)| {
-            let title = match c.condition.as_str() {
-                "" => format!("{}{which}", view.title()),
-                condition => format!("{}, {condition}{which}", view.title()),
-            };
-            let svg = figure(c, view, &rows, part, &title, facts);
-            Figure { name: format!("{}{suffix}", name(c, view.name())), title, svg }
-        })
-        .collect()
+    let title = match c.condition.as_str() {
+        "" => view.title().to_owned(),
+        condition => format!("{}, {condition}", view.title()),
+    };
+    let svg = |part: &[&LockRow], title: &str| figure(c, view, &rows, part, title, facts);
+    split(&name(c, view.name()), &title, &rows, svg)
 }
 
 /// A file's name without its ending.

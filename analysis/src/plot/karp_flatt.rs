@@ -7,7 +7,7 @@ use crate::plot::Figure;
 use crate::plot::axis::{Axis, Spacing, amount_ticks};
 use crate::plot::canvas::{Canvas, GREY, Stroke};
 use crate::plot::clip::clip;
-use crate::plot::multiples::{Multiples, parts};
+use crate::plot::multiples::{Multiples, split};
 use crate::plot::panel::draw_interval;
 use crate::plot::style::{Look, draw_marker};
 
@@ -43,13 +43,7 @@ impl Panel<'_> {
 
 /// Draws the figures; `name` and `title` are those of the first where there are several.
 pub fn draw(name: &str, title: &str, panels: &[Panel<'_>], facts: &str) -> Vec<Figure> {
-    let drawn = parts(panels).into_iter().filter(|(_, _, part)| !part.is_empty());
-    drawn
-        .map(|(suffix, which, part)| {
-            let title = format!("{title}{which}");
-            Figure { name: format!("{name}{suffix}"), svg: figure(part, &title, facts), title }
-        })
-        .collect()
+    split(name, title, panels, |part, title| figure(part, title, facts))
 }
 
 fn figure(panels: &[Panel<'_>], title: &str, facts: &str) -> String {

@@ -7,7 +7,7 @@ use crate::plot::axis::{Axis, Tick};
 use crate::plot::canvas::{Anchor, Canvas, FAINT, GREY, INK, Stroke};
 use crate::plot::panel::{Area, wrap};
 use crate::plot::text::{LINE_PT, SIZE_PT, ends, width_pt};
-use crate::plot::{COLUMN_PT, PAGE_PT};
+use crate::plot::{COLUMN_PT, Figure, PAGE_PT};
 
 /// Panels of one figure at most: more become another figure.
 pub const PANELS_MAX: usize = 12;
@@ -152,8 +152,24 @@ pub fn draw_break(canvas: &mut Canvas, area: &Area, x: &Axis, b: &Break, marks: 
     canvas.upward(b.change.label(), (side, y.unwrap_or(middle)));
 }
 
-/// Splits rows evenly into figures of [`PANELS_MAX`] panels at most; a figure's name and title say which of them it is.
-pub fn parts<T>(rows: &[T]) -> Vec<(String, String, &[T])> {
+/// The figures of some rows, [`PANELS_MAX`] panels at most in each; name and title say which of several one is. `svg` draws these rows
+/// under this title.
+pub fn split<T>(
+    name: &str,
+    title: &str,
+    rows: &[T],
+    svg: impl Fn(&[T], &str) -> String,
+) -> Vec<Figure> {
+    let drawn = parts(rows).into_iter().filter(|(_, _, part)| !part.is_empty());
+    drawn
+        .map(|(suffix, which, part)| {
+            let title = format!("{title}{which}");
+            Figure { name: format!("{name}{suffix}"), svg: svg(part, &title), title }
+        })
+        .collect()
+}
+
+fn parts<T>(rows: &[T]) -> Vec<(String, String, &[T])> {
     let count = rows.len().div_ceil(PANELS_MAX).max(1);
     let each = rows.len().div_ceil(count).max(1);
     // Full rows of four, where the parts stay small enough.

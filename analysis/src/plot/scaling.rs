@@ -11,7 +11,7 @@ use crate::plot::axis::{
 use crate::plot::canvas::{Canvas, FAINT, GREY, Stroke};
 use crate::plot::clip::clip;
 use crate::plot::measure::Measure;
-use crate::plot::multiples::{Multiples, draw_break, parts};
+use crate::plot::multiples::{Multiples, draw_break, split};
 use crate::plot::panel::Area;
 use crate::plot::style::{Look, draw_marker, look};
 use crate::plot::text::{SIZE_PT, width_pt};
@@ -27,17 +27,10 @@ const HEADROOM: f64 = 1.35;
 pub fn draw(workload: &str, rows: &[&LawRow], measure: Measure, facts: &str) -> Vec<Figure> {
     let panels: Vec<Panel<'_>> = rows.iter().filter_map(|r| Panel::of(r)).collect();
     let range = (measure != Measure::Throughput).then(|| y_range(measure, &panels));
-    let drawn = parts(&panels).into_iter().filter(|(_, _, part)| !part.is_empty());
-    drawn
-        .map(|(suffix, which, part)| {
-            let name = format!("law-{}-{}{suffix}", measure.name(), file_part(workload));
-            let what = measure.title();
-            let title = format!(
-                "{what} and its law against the number of workers, workload {workload}{which}"
-            );
-            Figure { name, svg: figure(part, measure, range, &title, facts), title }
-        })
-        .collect()
+    let name = format!("law-{}-{}", measure.name(), file_part(workload));
+    let what = measure.title();
+    let title = format!("{what} and its law against the number of workers, workload {workload}");
+    split(&name, &title, &panels, |part, title| figure(part, measure, range, title, facts))
 }
 
 /// The figure of one table, which is no model and has a look of its own; `None` without a law.

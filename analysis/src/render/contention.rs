@@ -4,7 +4,7 @@ use amdahl_stats::{Bracket, BracketPlace};
 use serde_json::{Value, json};
 
 use super::csv::{Named, Sheet, cells, real, share, text};
-use super::tables::{Align::Left, Align::Right, Table};
+use super::tables::{Align, Align::Left, Align::Right, Table};
 use super::{Illustration, Section, format};
 use crate::plot::contention::{VIEWS, View, draw, name};
 use crate::plot::decision;
@@ -231,19 +231,20 @@ pub(super) fn table(s: &Summary) -> Table {
     table
 }
 
+/// Columns of a time's distribution.
+pub(super) const TIMES: [(&str, Align); 6] = [
+    ("p50", Right),
+    ("p90", Right),
+    ("p99", Right),
+    ("p99.9", Right),
+    ("max", Right),
+    ("count", Right),
+];
+
 /// Wait, hold and hand-off of every lock at every N.
 pub(super) fn times(s: &Summary) -> Table {
-    let mut table = Table::new(&[
-        ("lock", Left),
-        ("N", Right),
-        ("time", Left),
-        ("p50", Right),
-        ("p90", Right),
-        ("p99", Right),
-        ("p99.9", Right),
-        ("max", Right),
-        ("count", Right),
-    ]);
+    let mut table =
+        Table::new(&[&[("lock", Left), ("N", Right), ("time", Left)], &TIMES[..]].concat());
     for (label, cell, _) in all(s) {
         for (kind, of) in KINDS {
             let Some(t) = of(cell) else { continue };

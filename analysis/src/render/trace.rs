@@ -4,6 +4,7 @@ use amdahl_schema::{CallSite, IdleClass, LockKind, TimeSummary, Trace, WakeEdge}
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::contention::TIMES;
 use super::csv::{Named, Sheet, text};
 use super::tables::{Align::Left, Align::Right, Table};
 use super::{Illustration, Section, format};
@@ -154,16 +155,7 @@ fn locks(t: &Trace) -> Table {
 }
 
 fn times(t: &Trace) -> Table {
-    let mut table = Table::new(&[
-        ("lock", Left),
-        ("time", Left),
-        ("p50", Right),
-        ("p90", Right),
-        ("p99", Right),
-        ("p99.9", Right),
-        ("max", Right),
-        ("count", Right),
-    ]);
+    let mut table = Table::new(&[&[("lock", Left), ("time", Left)], &TIMES[..]].concat());
     for l in t.locks.iter().take(ROWS_MAX) {
         let all = [("wait", Some(l.wait_ns)), ("hold", l.hold_ns), ("hand-off", l.handoff_ns)];
         for (name, s) in

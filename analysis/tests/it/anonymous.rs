@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use amdahl_analysis::synth::{self, Model, Spec};
@@ -11,6 +11,8 @@ use amdahl_schema::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::contents;
 
 /// A user whom no home betrays: only the environment of whoever makes the report knows the name.
 const ENV_USER: &str = "zebediah";
@@ -133,23 +135,6 @@ impl Bench {
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         output
     }
-}
-
-fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut todo = vec![dir.to_owned()];
-    while let Some(next) = todo.pop() {
-        for entry in fs::read_dir(&next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                todo.push(path);
-            } else {
-                let name = path.strip_prefix(dir).unwrap().display().to_string();
-                found.insert(name, fs::read(&path).unwrap());
-            }
-        }
-    }
-    found
 }
 
 /// Secrets found in names or bytes.

@@ -43,7 +43,7 @@ fn locks() -> Made {
 fn a_traced_program_has_a_report_of_its_own() {
     let run = input("trace", traced, |h, t| (h, t));
     if updating() {
-        let trace = include_str!("../../../harness/schema/tests/trace.json");
+        let trace = include_str!("../../../harness/schema/tests/contract/trace.json");
         fs::write(run.join("trace.json"), trace).unwrap();
     }
     let done = report(&run);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use amdahl_analysis::export::Grey;
 
-use crate::visual::{DRAWINGS, fail};
+use crate::visual::{DRAWINGS, assert_no_faults};
 
 /// Resolution of the pictures in git.
 const PICTURE_DPI: u32 = 60;
@@ -46,7 +46,7 @@ fn figures_look_as_they_did() {
     }
     let total: u64 = expected.iter().filter_map(|p| fs::metadata(p).ok()).map(|m| m.len()).sum();
     assert!(total < PICTURES_MAX, "the pictures weigh {total} bytes");
-    fail(faults);
+    assert_no_faults(faults);
 }
 
 /// Few shades make small files, and an eye sees no more.

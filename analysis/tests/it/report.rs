@@ -1,12 +1,13 @@
 //! The program from outside: exit codes, messages, what is written and what is not.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use amdahl_analysis::synth::{self, Model, Spec};
 use tempfile::TempDir;
+
+use crate::contents;
 
 /// A directory to work in with a run in it.
 struct Bench {
@@ -49,23 +50,6 @@ fn stdout(output: &Output) -> String {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut todo = vec![dir.to_owned()];
-    while let Some(next) = todo.pop() {
-        for entry in fs::read_dir(&next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                todo.push(path);
-            } else {
-                let name = path.strip_prefix(dir).unwrap().to_owned();
-                found.insert(name, fs::read(&path).unwrap());
-            }
-        }
-    }
-    found
 }
 
 #[test]
@@ -123,7 +107,7 @@ fn deleting_the_report_and_running_again_gives_the_same_bytes() {
     assert!(first.len() > 8, "{:?}", first.keys());
     assert_eq!(first.keys().collect::<Vec<_>>(), second.keys().collect::<Vec<_>>());
     for (name, bytes) in &first {
-        assert!(bytes == &second[name], "{} differs", name.display());
+        assert!(bytes == &second[name], "{name} differs");
     }
 }
 

@@ -121,7 +121,7 @@ pub(crate) static DRAWINGS: LazyLock<Vec<(String, Drawing)>> = LazyLock::new(|| 
     svgs().map(parsed).collect()
 });
 
-pub(crate) fn fail(faults: Vec<String>) {
+pub(crate) fn assert_no_faults(faults: Vec<String>) {
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
@@ -134,7 +134,7 @@ fn no_text_lies_on_another() {
     for (name, drawing) in DRAWINGS.iter() {
         faults.extend(overlaps(&drawing.texts()).into_iter().map(|f| format!("{name}: {f}")));
     }
-    fail(faults);
+    assert_no_faults(faults);
 }
 
 fn overlaps(texts: &[TextBox]) -> Vec<String> {
@@ -165,7 +165,7 @@ fn nothing_leaves_the_figure() {
             faults.push(format!("{name}: a shape at {shape:?}"));
         }
     }
-    fail(faults);
+    assert_no_faults(faults);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn every_letter_of_a_figure_is_in_the_bundled_font() {
             faults.push(format!("{name}: `{}` lacks `{}`", text.text, text.lacking));
         }
     }
-    fail(faults);
+    assert_no_faults(faults);
 }
 
 /// Letters that figures may come to need.
@@ -254,7 +254,7 @@ fn no_text_lies_on_a_legend() {
         }
     }
     assert!(seen > 100, "only {seen} legend entries were seen");
-    fail(faults);
+    assert_no_faults(faults);
 }
 
 /// Dots an inch at which marks are compared.
@@ -285,7 +285,7 @@ fn series_of_one_panel_differ_in_grey() {
     }
     assert!(compared > 100, "only {compared} pairs were compared");
     faults.sort();
-    fail(faults);
+    assert_no_faults(faults);
 }
 
 /// How much two pieces of a picture of equal size differ, over the pixels where either has ink.
@@ -333,7 +333,7 @@ fn no_figure_is_too_large_to_load() {
     let long = long.iter().filter(|(path, _)| path.ends_with(".svg"));
     let long = long.map(|(path, bytes)| (format!("thirty blocks/{path}"), bytes.len()));
     let large = small.chain(long).filter(|(_, n)| *n > SVG_MAX);
-    fail(large.map(|(name, n)| format!("{name}: {n} bytes")).collect());
+    assert_no_faults(large.map(|(name, n)| format!("{name}: {n} bytes")).collect());
 }
 
 #[test]

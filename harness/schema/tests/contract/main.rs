@@ -9,7 +9,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-const PAGE: &str = include_str!("../SCHEMA.md");
+mod full;
+
+use full::*;
+
+const PAGE: &str = include_str!("../../SCHEMA.md");
 
 /// Rows of the tables under a heading: the cells of each, without the table's head.
 fn rows(section: &str) -> Vec<Vec<String>> {
@@ -45,7 +49,7 @@ fn keys(object: &Map<String, Value>) -> BTreeSet<String> {
 }
 
 /// Holds one type, given with every field filled, against its table.
-fn check<T: Serialize + DeserializeOwned>(section: &str, full: &T) {
+fn assert_documented<T: Serialize + DeserializeOwned>(section: &str, full: &T) {
     let Value::Object(full) = serde_json::to_value(full).unwrap() else { panic!("not an object") };
     let table = documented(section);
     let names: BTreeSet<String> = table.keys().cloned().collect();
@@ -68,278 +72,21 @@ fn check<T: Serialize + DeserializeOwned>(section: &str, full: &T) {
     }
 }
 
-fn absence() -> Absence {
-    Absence { reason: "ENOENT".to_owned(), remedy: Some("a command".to_owned()) }
-}
-
-fn placement() -> Placement {
-    Placement { policy: "cores".to_owned(), cpus: vec![0], exclusive: true }
-}
-
-fn one_param() -> BTreeMap<String, String> {
-    BTreeMap::from([("steps".to_owned(), "1".to_owned())])
-}
-
-fn planned_trial() -> PlannedTrial {
-    PlannedTrial {
-        seq: 1,
-        workers: 1,
-        arm: Arm::Model,
-        pass: Pass::Counters,
-        counter_set: 1,
-        placement: placement(),
-        seed: 1,
-        env_pad_bytes: 1,
-        window_ns: 1,
-        windows_n: 1,
-    }
-}
-
-fn planned_block() -> PlannedBlock {
-    PlannedBlock {
-        block: 1,
-        tier: 1,
-        spare: true,
-        model: "rust/threads".to_owned(),
-        workload: "cpu".to_owned(),
-        params: one_param(),
-        trials: vec![planned_trial()],
-    }
-}
-
-fn plan() -> Plan {
-    Plan {
-        profile: "smoke".to_owned(),
-        seed: 1,
-        budget_ms: Some(1),
-        placement: "cores".to_owned(),
-        models: vec!["rust/threads".to_owned()],
-        predicted_ms: 1,
-        blocks: vec![planned_block()],
-    }
-}
-
-fn cgroup() -> Cgroup {
-    Cgroup { version: Some(2), quota_mcpu: Some(1), mem_bytes: Some(1) }
-}
-
-fn cpu() -> CpuInfo {
-    CpuInfo { cpu: 0, core: 0, socket: 0, node: 0 }
-}
-
-fn host() -> Host {
-    let text = || "text".to_owned();
-    Host {
-        name: text(),
-        kernel: text(),
-        arch: text(),
-        cpu_model: Some(text()),
-        hypervisor: Some(text()),
-        mem_bytes: Some(1),
-        cpus: vec![cpu()],
-        affinity: vec![0],
-        cgroup: cgroup(),
-        cpus_available: 1,
-        cpus_note: Some(text()),
-        clocksource: Some(text()),
-        llc_bytes: Some(1),
-    }
-}
-
-fn state_item() -> StateItem {
-    let text = || Some("text".to_owned());
-    StateItem { id: "smt".to_owned(), value: text(), absent: Some(absence()), advice: text() }
-}
-
-fn runtime() -> Runtime {
-    Runtime {
-        id: "python3.13".to_owned(),
-        lang: "python".to_owned(),
-        version: "3.13.0".to_owned(),
-        path: "~/python3".to_owned(),
-        hash: Some("sha256:0".to_owned()),
-        gil: Some(true),
-        details: one_param(),
-    }
-}
-
-fn absent_model() -> AbsentModel {
-    AbsentModel { model: "python/threads".to_owned(), why: absence() }
-}
-
-fn tool() -> Tool {
-    Tool { name: "amdahl".to_owned(), version: "0.1.0".to_owned() }
-}
-
-fn header() -> RunHeader {
-    RunHeader {
-        schema: SCHEMA_VERSION,
-        tool: tool(),
-        id: "00000000".to_owned(),
-        started_utc: "2026-01-01T00:00:00Z".to_owned(),
-        command: vec!["amdahl".to_owned()],
-        plan: plan(),
-        host: host(),
-        state: MachineState { items: vec![state_item()] },
-        runtimes: vec![runtime()],
-        absent: vec![absent_model()],
-        anonymous: true,
-        kind: RunKind::Trace,
-    }
-}
-
-fn window() -> Window {
-    Window {
-        i: 0,
-        w: 0,
-        tail: true,
-        ops: 1,
-        check: 1,
-        first_ns: Some(1),
-        last_ns: Some(1),
-        cpu_ns: Some(1),
-        delay_ns: Some(1),
-        vcsw: Some(1),
-        ivcsw: Some(1),
-        idle_ns: Some(1),
-        cpu: Some(0),
-    }
-}
-
-fn total() -> WorkerTotal {
-    WorkerTotal { w: 0, ops: 1, check: 1, started_ns: 1, ended_ns: 1, entered_ns: Some(1) }
-}
-
-fn proc_delta() -> ProcDelta {
-    let one = Some(1);
-    ProcDelta { cpu_ns: one, delay_ns: one, vcsw: one, ivcsw: one, minflt: one, majflt: one }
-}
-
-fn carrier_window() -> CarrierWindow {
-    CarrierWindow { i: 0, cpu_ns: 1, delay_ns: Some(1) }
-}
-
-fn carrier() -> Carrier {
-    let windows = vec![carrier_window()];
-    Carrier { tid: 1, w: Some(0), pinned: Some(0), proc: proc_delta(), windows }
-}
-
-fn counter_value() -> CounterValue {
-    CounterValue { count: 1, enabled_ns: Some(1), running_ns: Some(1) }
-}
-
-fn counter() -> Counter {
-    Counter {
-        id: "cycles".to_owned(),
-        source: "perf".to_owned(),
-        set: 1,
-        value: Some(counter_value()),
-        absent: Some(absence()),
-    }
-}
-
-fn histogram() -> Histogram {
-    Histogram {
-        name: "op".to_owned(),
-        unit: "ns".to_owned(),
-        i: Some(0),
-        w: Some(0),
-        n: 1,
-        min: 1,
-        max: 1,
-        sum: 1,
-        hdr: "HISTFAAA".to_owned(),
-    }
-}
-
-fn span() -> Span {
-    Span { w: 0, t_ns: vec![1] }
-}
-
-fn owners() -> Owners {
-    Owners { w: vec![0], gap_ns: vec![1], wait_ns: vec![1], hold_ns: vec![1] }
-}
-
-fn gates() -> Gates {
-    Gates {
-        wall_ns: 1,
-        cpus: 1,
-        busy_ticks: Some(1),
-        steal_ticks: Some(1),
-        own_ns: Some(1),
-        throttled_ns: Some(1),
-        freq_khz: Some(1),
-        speed: vec![cpu_speed()],
-        settle_ns: Some(1),
-    }
-}
-
-fn cpu_speed() -> CpuSpeed {
-    CpuSpeed { cpu: 1, usual_ps: Some(1), before_ps: 1, after_ps: Some(1) }
-}
-
-fn outcome() -> Outcome {
-    Outcome::not_ok(Status::Invalid, "checksum", "reason")
-}
-
-fn trial() -> Trial {
-    Trial {
-        seq: 1,
-        block: 1,
-        order: 1,
-        model: "rust/threads".to_owned(),
-        workload: "cpu".to_owned(),
-        workers: 1,
-        arm: Arm::Model,
-        pass: Pass::Throughput,
-        stage: Stage::Measure,
-        params: one_param(),
-        seed: 1,
-        env_pad_bytes: 1,
-        placement: placement(),
-        outcome: outcome(),
-        started_unix_ms: 1,
-        trial_wall_ns: 1,
-        spawn_ns: Some(1),
-        setup_ns: Some(1),
-        start_ns: Some(1),
-        window_ns: 1,
-        ramp_ns: 1,
-        tail_ns: 1,
-        windows_n: 1,
-        gil: Some(true),
-        turns: Some(true),
-        timer_cost_ps: Some(1),
-        timer: Some("tsc".to_owned()),
-        windows: vec![window()],
-        totals: vec![total()],
-        carriers: vec![carrier()],
-        counter_set: 1,
-        counters: vec![counter()],
-        histograms: vec![histogram()],
-        spans: vec![span()],
-        guarded: Some(1),
-        owners: Some(owners()),
-        gates: gates(),
-        flags: vec!["late: by 7 ms".to_owned()],
-    }
-}
-
 #[test]
 fn every_key_of_the_header_is_documented() {
-    check("RunHeader", &header());
-    check("Tool", &tool());
-    check("Plan", &plan());
-    check("PlannedBlock", &planned_block());
-    check("PlannedTrial", &planned_trial());
-    check("Host", &host());
-    check("CpuInfo", &cpu());
-    check("Cgroup", &cgroup());
-    check("MachineState", &MachineState { items: vec![state_item()] });
-    check("StateItem", &state_item());
-    check("Runtime", &runtime());
-    check("AbsentModel", &absent_model());
-    check("Absence", &absence());
+    assert_documented("RunHeader", &header());
+    assert_documented("Tool", &tool());
+    assert_documented("Plan", &plan());
+    assert_documented("PlannedBlock", &planned_block());
+    assert_documented("PlannedTrial", &planned_trial());
+    assert_documented("Host", &host());
+    assert_documented("CpuInfo", &cpu());
+    assert_documented("Cgroup", &cgroup());
+    assert_documented("MachineState", &MachineState { items: vec![state_item()] });
+    assert_documented("StateItem", &state_item());
+    assert_documented("Runtime", &runtime());
+    assert_documented("AbsentModel", &absent_model());
+    assert_documented("Absence", &absence());
 }
 
 #[test]
@@ -359,9 +106,9 @@ fn every_key_of_a_manifest_is_documented() {
         command: vec![text()],
     };
     let file = BundledFile { path: text(), bytes: 1, sha256: text() };
-    check("BundledRun", &run);
-    check("BundledFigure", &figure);
-    check("BundledFile", &file);
+    assert_documented("BundledRun", &run);
+    assert_documented("BundledFigure", &figure);
+    assert_documented("BundledFile", &file);
     let manifest = Manifest {
         schema: MANIFEST_VERSION,
         tool: tool(),
@@ -372,26 +119,26 @@ fn every_key_of_a_manifest_is_documented() {
         figures: vec![figure],
         files: vec![file],
     };
-    check("Manifest", &manifest);
+    assert_documented("Manifest", &manifest);
 }
 
 #[test]
 fn every_key_of_a_trial_is_documented() {
-    check("Trial", &trial());
-    check("Outcome", &outcome());
-    check("Placement", &placement());
-    check("Window", &window());
-    check("WorkerTotal", &total());
-    check("Carrier", &carrier());
-    check("CarrierWindow", &carrier_window());
-    check("ProcDelta", &proc_delta());
-    check("Counter", &counter());
-    check("CounterValue", &counter_value());
-    check("Histogram", &histogram());
-    check("Span", &span());
-    check("Owners", &owners());
-    check("Gates", &gates());
-    check("CpuSpeed", &cpu_speed());
+    assert_documented("Trial", &trial());
+    assert_documented("Outcome", &outcome());
+    assert_documented("Placement", &placement());
+    assert_documented("Window", &window());
+    assert_documented("WorkerTotal", &total());
+    assert_documented("Carrier", &carrier());
+    assert_documented("CarrierWindow", &carrier_window());
+    assert_documented("ProcDelta", &proc_delta());
+    assert_documented("Counter", &counter());
+    assert_documented("CounterValue", &counter_value());
+    assert_documented("Histogram", &histogram());
+    assert_documented("Span", &span());
+    assert_documented("Owners", &owners());
+    assert_documented("Gates", &gates());
+    assert_documented("CpuSpeed", &cpu_speed());
 }
 
 /// A trace with every key of every type, and the file that readers are built against.
@@ -409,14 +156,14 @@ fn every_key_of_a_trace_is_documented() {
         owners: one,
         ..lock.clone()
     };
-    check("Trace", &Trace { exit_signal: Some(9), ..trace.clone() });
-    check("TracedLock", &full);
-    check("TimeSummary", &lock.wait_ns);
-    check("CallSite", &lock.callsites[0]);
-    check("WakeEdge", &lock.wakers[0]);
-    check("TracedThread", &trace.threads[0]);
-    check("IdleWait", &trace.idle[0]);
-    check("BlindSpot", &trace.blind_spots[0]);
+    assert_documented("Trace", &Trace { exit_signal: Some(9), ..trace.clone() });
+    assert_documented("TracedLock", &full);
+    assert_documented("TimeSummary", &lock.wait_ns);
+    assert_documented("CallSite", &lock.callsites[0]);
+    assert_documented("WakeEdge", &lock.wakers[0]);
+    assert_documented("TracedThread", &trace.threads[0]);
+    assert_documented("IdleWait", &trace.idle[0]);
+    assert_documented("BlindSpot", &trace.blind_spots[0]);
     let again = serde_json::to_string_pretty(&trace).unwrap() + "\n";
     assert_eq!(again, TRACE, "the fixture is as the program writes it");
 }
@@ -550,7 +297,8 @@ fn a_last_line_without_its_newline_is_torn_even_if_it_parses() {
 fn owners_that_cannot_be_are_refused_with_their_line() {
     let dir = std::env::temp_dir().join(format!("amdahl-owners-{}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
-    fs::write(dir.join(HEADER_FILE), serde_json::to_string(&header()).unwrap()).unwrap();
+    let header = RunHeader { kind: RunKind::Models, ..header() };
+    fs::write(dir.join(HEADER_FILE), serde_json::to_string(&header).unwrap()).unwrap();
     let good = trial();
     let mut bad = trial();
     bad.owners.as_mut().unwrap().w[0] = 1; // of one worker
