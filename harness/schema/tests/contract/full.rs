@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use amdahl_schema::*;
 
-pub fn absence() -> Absence {
+pub(crate) fn absence() -> Absence {
     Absence { reason: "ENOENT".to_owned(), remedy: Some("a command".to_owned()) }
 }
 
-pub fn placement() -> Placement {
+pub(crate) fn placement() -> Placement {
     Placement { policy: "cores".to_owned(), cpus: vec![0], exclusive: true }
 }
 
-pub fn one_param() -> BTreeMap<String, String> {
+pub(crate) fn one_param() -> BTreeMap<String, String> {
     BTreeMap::from([("steps".to_owned(), "1".to_owned())])
 }
 
-pub fn planned_trial() -> PlannedTrial {
+pub(crate) fn planned_trial() -> PlannedTrial {
     PlannedTrial {
         seq: 1,
         workers: 1,
@@ -31,7 +31,7 @@ pub fn planned_trial() -> PlannedTrial {
     }
 }
 
-pub fn planned_block() -> PlannedBlock {
+pub(crate) fn planned_block() -> PlannedBlock {
     PlannedBlock {
         block: 1,
         tier: 1,
@@ -43,7 +43,7 @@ pub fn planned_block() -> PlannedBlock {
     }
 }
 
-pub fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     Plan {
         profile: "smoke".to_owned(),
         seed: 1,
@@ -55,15 +55,15 @@ pub fn plan() -> Plan {
     }
 }
 
-pub fn cgroup() -> Cgroup {
+pub(crate) fn cgroup() -> Cgroup {
     Cgroup { version: Some(2), quota_mcpu: Some(1), mem_bytes: Some(1) }
 }
 
-pub fn cpu() -> CpuInfo {
+pub(crate) fn cpu() -> CpuInfo {
     CpuInfo { cpu: 0, core: 0, socket: 0, node: 0 }
 }
 
-pub fn host() -> Host {
+pub(crate) fn host() -> Host {
     let text = || "text".to_owned();
     Host {
         name: text(),
@@ -82,12 +82,12 @@ pub fn host() -> Host {
     }
 }
 
-pub fn state_item() -> StateItem {
+pub(crate) fn state_item() -> StateItem {
     let text = || Some("text".to_owned());
     StateItem { id: "smt".to_owned(), value: text(), absent: Some(absence()), advice: text() }
 }
 
-pub fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     Runtime {
         id: "python3.13".to_owned(),
         lang: "python".to_owned(),
@@ -99,15 +99,15 @@ pub fn runtime() -> Runtime {
     }
 }
 
-pub fn absent_model() -> AbsentModel {
+pub(crate) fn absent_model() -> AbsentModel {
     AbsentModel { model: "python/threads".to_owned(), why: absence() }
 }
 
-pub fn tool() -> Tool {
+pub(crate) fn tool() -> Tool {
     Tool { name: "amdahl".to_owned(), version: "0.1.0".to_owned() }
 }
 
-pub fn header() -> RunHeader {
+pub(crate) fn header() -> RunHeader {
     RunHeader {
         schema: SCHEMA_VERSION,
         tool: tool(),
@@ -124,7 +124,7 @@ pub fn header() -> RunHeader {
     }
 }
 
-pub fn window() -> Window {
+pub(crate) fn window() -> Window {
     Window {
         i: 0,
         w: 0,
@@ -142,29 +142,29 @@ pub fn window() -> Window {
     }
 }
 
-pub fn total() -> WorkerTotal {
+pub(crate) fn total() -> WorkerTotal {
     WorkerTotal { w: 0, ops: 1, check: 1, started_ns: 1, ended_ns: 1, entered_ns: Some(1) }
 }
 
-pub fn proc_delta() -> ProcDelta {
+pub(crate) fn proc_delta() -> ProcDelta {
     let one = Some(1);
     ProcDelta { cpu_ns: one, delay_ns: one, vcsw: one, ivcsw: one, minflt: one, majflt: one }
 }
 
-pub fn carrier_window() -> CarrierWindow {
+pub(crate) fn carrier_window() -> CarrierWindow {
     CarrierWindow { i: 0, cpu_ns: 1, delay_ns: Some(1) }
 }
 
-pub fn carrier() -> Carrier {
+pub(crate) fn carrier() -> Carrier {
     let windows = vec![carrier_window()];
     Carrier { tid: 1, w: Some(0), pinned: Some(0), proc: proc_delta(), windows }
 }
 
-pub fn counter_value() -> CounterValue {
+pub(crate) fn counter_value() -> CounterValue {
     CounterValue { count: 1, enabled_ns: Some(1), running_ns: Some(1) }
 }
 
-pub fn counter() -> Counter {
+pub(crate) fn counter() -> Counter {
     Counter {
         id: "cycles".to_owned(),
         source: "perf".to_owned(),
@@ -174,7 +174,7 @@ pub fn counter() -> Counter {
     }
 }
 
-pub fn histogram() -> Histogram {
+pub(crate) fn histogram() -> Histogram {
     Histogram {
         name: "op".to_owned(),
         unit: "ns".to_owned(),
@@ -188,15 +188,15 @@ pub fn histogram() -> Histogram {
     }
 }
 
-pub fn span() -> Span {
+pub(crate) fn span() -> Span {
     Span { w: 0, t_ns: vec![1] }
 }
 
-pub fn owners() -> Owners {
+pub(crate) fn owners() -> Owners {
     Owners { w: vec![0], gap_ns: vec![1], wait_ns: vec![1], hold_ns: vec![1] }
 }
 
-pub fn gates() -> Gates {
+pub(crate) fn gates() -> Gates {
     Gates {
         wall_ns: 1,
         cpus: 1,
@@ -210,15 +210,15 @@ pub fn gates() -> Gates {
     }
 }
 
-pub fn cpu_speed() -> CpuSpeed {
+pub(crate) fn cpu_speed() -> CpuSpeed {
     CpuSpeed { cpu: 1, usual_ps: Some(1), before_ps: 1, after_ps: Some(1) }
 }
 
-pub fn outcome() -> Outcome {
+pub(crate) fn outcome() -> Outcome {
     Outcome::not_ok(Status::Invalid, "checksum", "reason")
 }
 
-pub fn trial() -> Trial {
+pub(crate) fn trial() -> Trial {
     Trial {
         seq: 1,
         block: 1,
