@@ -30,6 +30,10 @@ pub struct LockTrial {
     pub wait: Option<Times>,
     /// Acquired to released.
     pub hold: Option<Times>,
+    /// Requested to acquired in shared mode.
+    pub read_wait: Option<Times>,
+    /// Acquired to released in shared mode.
+    pub read_hold: Option<Times>,
     /// Released by the one before to acquired, of contended acquisitions.
     pub handoff: Option<Times>,
     /// Successive acquisitions of the first lock.
@@ -59,6 +63,8 @@ pub(super) fn lock(
         span_ns: trial.window_ns * u64::from(trial.windows_n),
         wait: times("wait")?,
         hold: times("hold")?,
+        read_wait: times("read_wait")?,
+        read_hold: times("read_hold")?,
         handoff: times("handoff")?,
         owners: trial.owners.iter().flat_map(amdahl_schema::Owners::acquisitions).collect(),
     }))

@@ -12,10 +12,12 @@ use crate::summary::{Estimate, LOCK_PERCENTILES, LockCell, LockCondition, LockTi
 
 type Kind = (&'static str, fn(&LockCell) -> Option<&LockTimes>);
 
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 5] = [
     ("wait", |c| c.wait.as_ref()),
     ("hold", |c| c.hold.as_ref()),
     ("hand-off", |c| c.handoff.as_ref()),
+    ("wait to read", |c| c.read_wait.as_ref()),
+    ("hold to read", |c| c.read_hold.as_ref()),
 ];
 
 /// All figures of all conditions.
@@ -261,6 +263,20 @@ pub(super) fn times(s: &Summary) -> Table {
     table
 }
 
+/// Letters with three or more in a row as a range: `a-d,g`.
+fn ranges(letters: &str) -> String {
+    let all: Vec<&str> = letters.split(',').collect();
+    let next = |a: &str, b: &str| match (a.as_bytes(), b.as_bytes()) {
+        ([a], [b]) => a + 1 == *b,
+        _ => false,
+    };
+    let run = |run: &[&str]| match run {
+        [first, _, .., last] => format!("{first}-{last}"),
+        few => few.join(","),
+    };
+    all.chunk_by(|a, b| next(a, b)).map(run).collect::<Vec<_>>().join(",")
+}
+
 fn unknown() -> String {
     format::UNKNOWN.to_owned()
 }
@@ -274,49 +290,11 @@ fn all(s: &Summary) -> impl Iterator<Item = (String, &LockCell, String)> {
                 } else {
                     format!(", `{}`", c.condition)
                 };
-                let group = if cell.workers == c.workers { r.group.clone() } else { String::new() };
+                let group =
+                    if cell.workers == c.workers { ranges(&r.group) } else { String::new() };
                 (format!("`{}`{condition}", r.label), cell, group)
             })
         })
-    })
-}
-
-/// Where each lock is with respect to its bracket, a sentence each.
-pub(super) fn words(s: &Summary) -> Vec<String> {
-    let of = |c: &LockCondition| {
-        let condition = if c.condition.is_empty() {
-            String::new()
-        } else {
-            format!(" under `{}`", c.condition)
-        };
-        c.locks
-            .iter()
-            .filter_map(|r| {
-                let cell = c.shown(r)?;
-                Some(format!("`{}`{condition}, N = {}: {}", r.label, c.workers, place(cell)?))
-            })
-            .collect::<Vec<_>>()
-    };
-    s.contention.iter().flat_map(of).collect()
-}
-
-fn place(cell: &LockCell) -> Option<String> {
-    let (s, b, place) = (cell.speedup?, cell.bracket?, cell.place?);
-    let bracket = format!("{} to {}", format::two_digits(b.lo), format::two_digits(b.hi));
-    let measured = format!("speed-up {}", format::ratio(&s));
-    Some(match place {
-        BracketPlace::Below { handoff_ns } => format!(
-            "{measured} is below the bracket ({bracket}): an operation costs {} more than even workers that always collide \
-             would pay. That is the price of handing the lock over.",
-            format::time_ns(handoff_ns)
-        ),
-        BracketPlace::Inside { share } => format!(
-            "{measured} is within the bracket ({bracket}), {:.0} % of the way from workers that always collide to workers in step.",
-            100.0 * share
-        ),
-        BracketPlace::Above => format!(
-            "{measured} is above the bracket ({bracket}): less of an operation is under the lock than planned."
-        ),
     })
 }
 
@@ -369,7 +347,9 @@ fn cell_json(cell: &LockCell) -> Value {
         "convoys": cell.convoys,
         "sampled": cell.sampled,
     });
-    for (key, (_, of)) in ["wait_ns", "hold_ns", "handoff_ns"].into_iter().zip(KINDS) {
+    for (key, (_, of)) in
+        ["wait_ns", "hold_ns", "handoff_ns", "read_wait_ns", "read_hold_ns"].into_iter().zip(KINDS)
+    {
         row[key] = of(cell).map_or(Value::Null, |t| {
             let mut times = json!({"count": t.n, "max": t.max_ns});
             for (p, e) in LOCK_PERCENTILES.iter().zip(&t.percentiles) {
@@ -379,4 +359,22 @@ fn cell_json(cell: &LockCell) -> Value {
         });
     }
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ranges;
+
+    #[test]
+    fn letters_in_a_row_are_a_range() {
+        for (letters, shown) in [
+            ("a", "a"),
+            ("a,b", "a,b"),
+            ("a,b,c,e,f,h", "a-c,e,f,h"),
+            ("y,z,aa,ab", "y,z,aa,ab"),
+            ("", ""),
+        ] {
+            assert_eq!(ranges(letters), shown);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::render::tables::{self, Table};
 use crate::render::{
     DATA_DIR, FIGURES_DIR, Illustration, RenderError, Section, caption, contention, format,
-    has_memory, limits, trace,
+    has_memory, limits, locks, trace,
 };
 use crate::summary::{BEYOND_MIN, CpuSpeeds, RunFacts, Summary};
 
@@ -19,6 +19,7 @@ const TEMPLATE: &str = include_str!("report.md.j2");
 pub(super) struct Chapter {
     name: String,
     headline: String,
+    locks_alone: bool,
     notices: Vec<String>,
     answer: Table,
     left_out: Vec<String>,
@@ -118,9 +119,10 @@ pub(super) fn chapter(
         trace: trace::view(s),
         contention_table: contention::table(s),
         contention_times: contention::times(s),
-        contention_words: contention::words(s),
+        contention_words: locks::words(s),
+        locks_alone: locks::alone(s),
         name: s.run.name.clone(),
-        headline: s.headline.clone(),
+        headline: locks::headline(s),
         notices: notices(s),
         answer: tables::answer(s),
         left_out: tables::left_out(s),

@@ -12,6 +12,7 @@ mod latex;
 mod law_figures;
 pub mod laws;
 mod limits;
+mod locks;
 mod markdown;
 mod tables;
 pub mod terminal;

@@ -1,6 +1,6 @@
 //! The answer table on a terminal: aligned columns, no colours, nothing that moves.
 
-use crate::render::tables;
+use crate::render::{locks, tables};
 use crate::summary::Summary;
 
 /// Columns wider than this are broken off: reasons are read in the report.
@@ -13,13 +13,15 @@ pub fn answer(chapters: &[Summary]) -> String {
         if chapters.len() > 1 {
             text.push_str(&format!("{}\n", s.run.name));
         }
-        text.push_str(&format!("{}\n\n", s.headline.replace('`', "").replace("**", "")));
+        text.push_str(&format!("{}\n\n", locks::headline(s).replace('`', "").replace("**", "")));
         let table = tables::answer(s);
         let rows: Vec<Vec<String>> = std::iter::once(&table.head)
             .chain(&table.rows)
             .map(|row| row.iter().map(|c| cell(c)).collect())
             .collect();
-        text.push_str(&aligned(&rows));
+        if !table.rows.is_empty() {
+            text.push_str(&aligned(&rows));
+        }
         for line in tables::left_out(s) {
             text.push_str(&format!("  {}\n", line.replace('`', "")));
         }

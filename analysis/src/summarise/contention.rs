@@ -134,8 +134,11 @@ fn cell(
     let load: Vec<_> = trials
         .iter()
         .filter_map(|t| {
-            let (wait, hold) = (t.wait.as_ref()?, t.hold.as_ref());
-            let load = lock_load(wait.sum_ns, hold.map_or(0, |h| h.sum_ns), t.span_ns, n, t.locks);
+            let waits: Vec<u64> =
+                [&t.wait, &t.read_wait].into_iter().flatten().map(|w| w.sum_ns).collect();
+            let (waited, hold) =
+                ((!waits.is_empty()).then(|| waits.iter().sum())?, t.hold.as_ref());
+            let load = lock_load(waited, hold.map_or(0, |h| h.sum_ns), t.span_ns, n, t.locks);
             Some((load?, hold.is_some()))
         })
         .collect();
@@ -154,6 +157,8 @@ fn cell(
         place,
         wait: times(trials, |t| t.wait.as_ref()),
         hold: times(trials, |t| t.hold.as_ref()),
+        read_wait: times(trials, |t| t.read_wait.as_ref()),
+        read_hold: times(trials, |t| t.read_hold.as_ref()),
         handoff: times(trials, |t| t.handoff.as_ref()),
         // Without holds there is no lock, and so no hand-over that could be counted.
         contended: of(contended.collect()).filter(|_| load.iter().any(|l| l.1)),

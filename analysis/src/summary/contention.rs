@@ -54,6 +54,10 @@ pub struct LockCell {
     pub wait: Option<LockTimes>,
     /// Acquired to released.
     pub hold: Option<LockTimes>,
+    /// Requested to acquired in shared mode.
+    pub read_wait: Option<LockTimes>,
+    /// Acquired to released in shared mode.
+    pub read_hold: Option<LockTimes>,
     /// Released to acquired by the next.
     pub handoff: Option<LockTimes>,
     /// Contended acquisitions / acquisitions.

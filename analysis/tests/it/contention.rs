@@ -75,6 +75,7 @@ fn contention_for_locks_is_told_lock_by_lock() {
     reports_as_expected("locks", locks);
     let read = |name: &str| fs::read_to_string(golden_dir("locks").join(name)).unwrap();
     let text = read("report.md");
+    assert!(text.starts_with("# Locks under contention\n\nOf 4 locks at N = 4"), "{text}");
     assert!(text.contains("## Lock contention") && text.contains("is below the bracket"), "{text}");
     assert!(!text.contains("speedup-lock"), "locks have figures of their own");
     let json: serde_json::Value = serde_json::from_str(&read("verdicts.json")).unwrap();
@@ -94,4 +95,26 @@ fn contention_for_locks_is_told_lock_by_lock() {
     let p50 = number(&sleepy["handoff_ns"]["p50"]);
     assert!((7_500.0..8_500.0).contains(&p50), "{p50}");
     assert!((number(&ticket["utilisation"]["estimate"]) - 0.98).abs() < 0.01, "{ticket}");
+}
+
+/// Waits in shared mode stand beside the others, and count as waiting.
+#[test]
+fn readers_waits_are_shown_and_counted() {
+    let (header, mut trials) = locks();
+    for histogram in trials.iter_mut().flat_map(|t| &mut t.histograms) {
+        histogram.name.insert_str(0, if histogram.name == "handoff" { "" } else { "read_" });
+    }
+    let dir = tempfile::tempdir().unwrap();
+    synth::write(&dir.path().join("run"), &header, &trials).unwrap();
+    let done = report(&dir.path().join("run"));
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let read = |name: &str| fs::read_to_string(done.out.path().join("made").join(name)).unwrap();
+    let text = read("report.md");
+    assert!(text.contains("| wait to read |") && text.contains("| hold to read |"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&read("verdicts.json")).unwrap();
+    let row = json["contention"].as_array().unwrap().iter();
+    let row = row.clone().find(|r| r["lock"] == "sleepy" && r["workers"] == 4).unwrap();
+    assert!(row["read_wait_ns"]["count"].as_u64() > Some(0) && row["wait_ns"].is_null(), "{row}");
+    assert!(row["blocked_share"]["estimate"].as_f64() > Some(0.1), "{row}");
+    assert!(row["utilisation"].is_null(), "held by several at a time: {row}");
 }

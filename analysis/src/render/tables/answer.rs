@@ -30,7 +30,8 @@ pub(crate) fn answer(s: &Summary) -> Table {
         ("I/O-bound work overlaps?", Left),
     ]);
     let apart: BTreeSet<&str> = shared(s).into_iter().flat_map(|(_, models)| models).collect();
-    let shown = s.answers.iter().filter(|a| !apart.contains(a.model.as_str()));
+    let asked = |a: &&Answer| a.state != AnswerState::NotAsked || s.contention.is_empty();
+    let shown = s.answers.iter().filter(|a| !apart.contains(a.model.as_str())).filter(asked);
     table.rows = shown.map(|a| row(a, n)).collect();
     table
 }
