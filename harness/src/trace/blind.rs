@@ -62,9 +62,9 @@ pub(super) fn spots(tracker: &Tracker, sight: &Sight, locks: &[TracedLock]) -> V
         spots.push(spot("unfinished waits", why, None, None));
     }
     if tracker.sites.values().any(|w| w.waits > 0) {
-        let why = "call chains follow frame pointers: code without them (glibc, most release builds) hides \
-                   who called it, and where no chain is left a site is an address";
-        let remedy = "build with -fno-omit-frame-pointer (Rust: -C force-frame-pointers=yes)";
+        let why = "call chains follow .eh_frame through the first kB of a stack, and frame pointers: where both end, \
+                   callers are not seen; code that a runtime made as it ran has no names";
+        let remedy = "build with -fno-omit-frame-pointer (Rust: -C force-frame-pointers=yes; Java: -XX:+PreserveFramePointer)";
         spots.push(spot("callers", why.to_owned(), None, Some(remedy)));
     }
     if !sight.wakeups {

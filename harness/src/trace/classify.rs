@@ -46,7 +46,19 @@ const POOLS: [&str; 6] = [
     "runtime.stopm",
 ];
 
-const CONDITIONS: [&str; 12] = [
+/// Functions that park a thread for whoever calls them, locks and conditions alike: who wakes whom must tell.
+const PARKS: [&str; 3] = ["Parker::park(bool", "Unsafe_Park", "FutexEmulation"];
+
+/// Functions that call for a condition of the C library themselves when they wait for CPython's lock.
+const GIL: [&str; 5] = [
+    "PyEval_RestoreThread",
+    "PyEval_AcquireThread",
+    "PyGILState_Ensure",
+    "_PyEval_EvalFrameDefault",
+    "_PyThreadState_Attach",
+];
+
+const CONDITIONS: [&str; 14] = [
     "pthread_cond_",
     "Condvar::",
     "condvar",
@@ -58,6 +70,8 @@ const CONDITIONS: [&str; 12] = [
     "thread::park",
     "Parker::park",
     "ObjectMonitor::wait",
+    "Monitor::wait",
+    "uv_sem_wait",
     "mpsc",
 ];
 
@@ -87,11 +101,17 @@ pub fn classify(frames: &[String], word: &Waits, site: &[&Waits]) -> Verdict {
     if named(&LOCKS) {
         return verdict(None, "a function of the call site locks");
     }
+    if calls(frames, "pthread_cond_", &GIL) {
+        return verdict(None, "CPython waits for its global lock");
+    }
     if named(&JOINS) {
         return verdict(Some(Join), "a function of the call site waits for a thread to end");
     }
     if named(&POOLS) {
         return verdict(Some(Pool), "a function of the call site is a pool's");
+    }
+    if named(&PARKS) {
+        return by_wakers(word, site);
     }
     if named(&CONDITIONS) {
         return verdict(Some(Condition), "a function of the call site waits for a condition");
@@ -100,6 +120,20 @@ pub fn classify(frames: &[String], word: &Waits, site: &[&Waits]) -> Verdict {
         return verdict(None, "the word holds 2, a contended mutex of glibc, musl, Go and Rust");
     }
     by_wakers(word, site)
+}
+
+/// How many frames tell what kind of wait it is: the C library's, and the function that calls it. Who called that differs from
+/// wait to wait.
+pub fn depth(frames: &[String]) -> usize {
+    const C_LIBRARY: [&str; 6] = ["futex_", "pthread_", "lll_lock", "new_sem_", "sem_", "libc.so"];
+    let own = |f: &String| C_LIBRARY.iter().any(|c| f.trim_start_matches('_').starts_with(c));
+    frames.iter().position(|f| !own(f)).map_or(frames.len(), |k| k + 1)
+}
+
+/// Whether one of these functions calls one of that name.
+fn calls(frames: &[String], callee: &str, callers: &[&str]) -> bool {
+    let from = frames.iter().rposition(|f| f.contains(callee)).map_or(frames.len(), |k| k + 1);
+    frames.get(from).is_some_and(|f| callers.iter().any(|c| f.contains(c)))
 }
 
 /// Nothing in the call says what it is: who wakes whom must.
@@ -114,7 +148,7 @@ fn by_wakers(word: &Waits, site: &[&Waits]) -> Verdict {
     if 2 * in_turn.sum::<u64>() > word.waits {
         return verdict(
             None,
-            "most waits end by a thread that this one wakes in turn at the same call site",
+            "most waits end by a thread that this one wakes in turn through the same function",
         );
     }
     if word.waits > 0 && word.waits == word.timeouts {

@@ -8,11 +8,12 @@ use perf_event_open_sys as perf;
 use perf_event_open_sys::bindings as sys;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::decode::{Role, Roles, decode};
-use super::event::{Event, wait_filter};
+use super::decode::{REGISTERS, Role, Roles, decode};
+use super::event::{Event, Kind, wait_filter};
 use super::format::Tracefs;
 use super::ring::Ring;
 use super::tracker::Tracker;
+use super::unwind::Unwinding;
 use crate::Unable;
 
 /// What is asked of the kernel; of the calls that newer kernels have, those that this one has.
@@ -32,6 +33,8 @@ const RING_PAGES: usize = 4096;
 /// What every user may lock.
 const RING_PAGES_MIN: usize = 32;
 const STACK_MAX: u16 = 24;
+/// Of each waiting thread's stack: enough for the C library's own frames, which keep no frame pointer, and some of their callers.
+const STACK_BYTES: u32 = 1024;
 /// A record may carry an earlier time than one that is already there, by the time it takes to write one.
 const DISORDER_NS: u64 = 2_000_000;
 
@@ -52,6 +55,7 @@ pub struct Collector {
     events: Vec<OwnedFd>,
     roles: Roles,
     pending: Vec<Event>,
+    unwinding: Unwinding,
     /// Whether wake-ups are among them.
     pub wakeups: bool,
     /// Bytes of all rings.
@@ -115,6 +119,7 @@ impl Collector {
             events: Vec::new(),
             roles: Roles::new(),
             pending: Vec::new(),
+            unwinding: Unwinding::default(),
             wakeups: kernel,
             ring_bytes: 0,
         };
@@ -200,7 +205,14 @@ impl Collector {
             Some(now) => pending.partition_point(|e| e.time < now.saturating_sub(DISORDER_NS)),
             None => pending.len(),
         };
-        pending.drain(..ready).for_each(|event| tracker.feed(event));
+        for mut event in pending.drain(..ready) {
+            if let (Kind::Wait(call), Some(code)) =
+                (&mut event.kind, tracker.processes.get(&event.pid))
+            {
+                self.unwinding.unwind(event.pid, code, call);
+            }
+            tracker.feed(event);
+        }
     }
 }
 
@@ -229,6 +241,10 @@ impl Point {
             attr.sample_type |= u64::from(sys::PERF_SAMPLE_CALLCHAIN);
             attr.set_exclude_callchain_kernel(1);
             attr.sample_max_stack = STACK_MAX;
+            let user = sys::PERF_SAMPLE_REGS_USER | sys::PERF_SAMPLE_STACK_USER;
+            attr.sample_type |= u64::from(user);
+            attr.sample_regs_user = REGISTERS.iter().map(|r| 1 << r).sum();
+            attr.sample_stack_user = STACK_BYTES;
         }
         attr
     }

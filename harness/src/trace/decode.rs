@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use perf_event_open_sys::bindings as sys;
 
-use super::event::{Call, Event, Kind, Mapping, WAIT};
+use super::event::{Call, Event, Kind, Mapping, User, WAIT};
 use super::format::Format;
 
 /// What a sample of one tracepoint means, and where its fields lie.
@@ -102,18 +102,48 @@ fn sample(record: &[u8], roles: &Roles) -> Option<Event> {
         stack = ips.filter(user).collect();
         at += 8 + n * 8;
     }
-    let raw = record.get(at + 4..at + 4 + u32_at(record, at)? as usize)?;
+    let size = u32_at(record, at)? as usize;
+    let raw = record.get(at + 4..(at + 4).checked_add(size)?)?;
     let kind = match *role {
         Role::Wait { address, op, value } => Kind::Wait(Call {
             address: u64_at(raw, address)?,
             op: op.and_then(|o| u32_at(raw, o)).map_or(WAIT, |op| op & 0x7f),
             value: value.and_then(|o| u32_at(raw, o)),
             stack,
+            user: user(record.get(at + 4 + size..)?),
         }),
         Role::Return(at) => Kind::Return(u64_at(raw, at)? as i64),
         Role::Waking(at) => Kind::Waking(u32_at(raw, at)?),
     };
     Some(Event { time, pid, tid, kind })
+}
+
+/// Registers of user space that are asked for, in the order in which the kernel gives them: by number.
+#[cfg(target_arch = "x86_64")]
+pub const REGISTERS: &[u32] = &[sys::PERF_REG_X86_BP, sys::PERF_REG_X86_SP, sys::PERF_REG_X86_IP];
+/// Registers of user space that are asked for, in the order in which the kernel gives them: by number.
+#[cfg(target_arch = "aarch64")]
+pub const REGISTERS: &[u32] = &[
+    sys::PERF_REG_ARM64_X29,
+    sys::PERF_REG_ARM64_LR,
+    sys::PERF_REG_ARM64_SP,
+    sys::PERF_REG_ARM64_PC,
+];
+
+/// The end of a sample: registers with their ABI, 0 where there are none; then the stack, of which a part is valid.
+fn user(bytes: &[u8]) -> Option<User> {
+    if u64_at(bytes, 0)? == 0 {
+        return None;
+    }
+    let register = |k: usize| u64_at(bytes, 8 + 8 * k);
+    let last = REGISTERS.len() - 1;
+    let (fp, sp, ip) = (register(0)?, register(last - 1)?, register(last)?);
+    let lr = if last == 3 { register(1)? } else { 0 };
+    let at = 8 + 8 * REGISTERS.len();
+    let size = usize::try_from(u64_at(bytes, at)?).ok()?;
+    let dump = bytes.get(at + 8..(at + 8).checked_add(size)?)?;
+    let valid = u64_at(bytes, at + 8 + size).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+    Some(User { ip, sp, fp, lr, stack: dump[..valid.min(size)].to_vec() })
 }
 
 /// Up to the first NUL.

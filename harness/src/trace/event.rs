@@ -58,8 +58,25 @@ pub struct Call {
     pub op: u32,
     /// What the word was expected to hold.
     pub value: Option<u32>,
-    /// Return addresses, innermost first.
+    /// Return addresses, innermost first: as the kernel follows frame pointers, until they are unwound.
     pub stack: Vec<u64>,
+    /// What unwinding begins from; gone when it is done.
+    pub user: Option<User>,
+}
+
+/// A thread's registers in user space, and the top of its stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct User {
+    /// Instruction pointer.
+    pub ip: u64,
+    /// Stack pointer: the address of the first byte of `stack`.
+    pub sp: u64,
+    /// Frame pointer.
+    pub fp: u64,
+    /// Link register, of machines that have one; 0 elsewhere.
+    pub lr: u64,
+    /// Bytes upwards from `sp`.
+    pub stack: Vec<u8>,
 }
 
 /// Code in an address space.

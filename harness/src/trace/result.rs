@@ -9,7 +9,7 @@ use amdahl_schema::{
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 
 use super::blind;
-use super::classify::{Verdict, classify};
+use super::classify::{Verdict, classify, depth};
 use super::tracker::{Site, Times, Tracker, Waits};
 
 /// Names return addresses of a process, innermost first; several names an address where functions were inlined.
@@ -73,15 +73,19 @@ fn frames(tracker: &Tracker, namer: &mut Namer<'_>) -> Frames {
     sites.into_iter().map(|(p, s)| ((p, s), namer(p, &tracker.stacks[s as usize]))).collect()
 }
 
-/// One verdict a word and call site, with all words of the call site in view.
+/// One verdict a word and call site, with all words in view that are waited at through the same functions.
 fn verdicts(tracker: &Tracker, frames: &Frames) -> Verdicts {
-    let mut of: BTreeMap<(u32, u32), Vec<&Waits>> = BTreeMap::new();
+    let kind = |pid: u32, stack: u32| {
+        let frames = &frames[&(pid, stack)];
+        (pid, &frames[..depth(frames)])
+    };
+    let mut of: BTreeMap<(u32, &[String]), Vec<&Waits>> = BTreeMap::new();
     for ((pid, _, stack), waits) in &tracker.sites {
-        of.entry((*pid, *stack)).or_default().push(waits);
+        of.entry(kind(*pid, *stack)).or_default().push(waits);
     }
     let verdict = |(&(pid, address, stack), word): (&Site, &Waits)| {
-        let site = (pid, stack);
-        ((pid, address, stack), classify(&frames[&site], word, &of[&site]))
+        let waits = classify(&frames[&(pid, stack)], word, &of[&kind(pid, stack)]);
+        ((pid, address, stack), waits)
     };
     tracker.sites.iter().map(verdict).collect()
 }

@@ -46,11 +46,19 @@ impl Symbols {
         if !path.starts_with('/') || !Path::new(path).is_file() {
             return None;
         }
-        let source = Source::Elf(Elf::new(path));
-        match self.symbolizer.symbolize_single(&source, Input::FileOffset(offset)).ok()? {
-            Symbolized::Sym(sym) => Some(functions(&sym)),
-            Symbolized::Unknown(_) => None,
-        }
+        let mut elf = Elf::new(path);
+        let found = |elf: &Elf| {
+            let source = Source::Elf(elf.clone());
+            match self.symbolizer.symbolize_single(&source, Input::FileOffset(offset)) {
+                Ok(Symbolized::Sym(sym)) => Some(functions(&sym)),
+                Ok(Symbolized::Unknown(_)) | Err(_) => None,
+            }
+        };
+        // Debug information that can't be read must not hide the symbols that can.
+        found(&elf).or_else(|| {
+            elf.debug_syms = false;
+            found(&elf)
+        })
     }
 }
 

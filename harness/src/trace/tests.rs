@@ -17,7 +17,7 @@ fn event(time: u64, tid: u32, kind: Kind) -> Event {
 }
 
 fn wait(address: u64, value: u32) -> Kind {
-    Kind::Wait(Call { address, op: 9, value: Some(value), stack: vec![0x10] })
+    Kind::Wait(Call { address, op: 9, value: Some(value), stack: vec![0x10], user: None })
 }
 
 /// Threads 100 to 102 of process 100, and what they did.
@@ -127,6 +127,34 @@ fn lost_records_are_counted_bounded_and_leave_no_wait_that_never_was() {
 }
 
 #[test]
+fn who_calls_a_condition_of_the_c_library_tells_what_it_is_for() {
+    let of = |frames: &[&str], sites: &[&Waits]| {
+        let frames: Vec<String> = frames.iter().map(|f| (*f).to_owned()).collect();
+        classify(&frames, sites[0], sites)
+    };
+    let one = site(&[1], &[(2, 1)], 0);
+    let other = site(&[2], &[(1, 2)], 0);
+    let idle = |frames: &[&str], sites: &[&Waits]| of(frames, sites).idle;
+    let alone: &[&Waits] = &[&one];
+    assert_eq!(
+        idle(&["libc.so.6+0x9", "pthread_cond_wait", "Monitor::wait(long)"], alone),
+        Some(IdleClass::Condition)
+    );
+    let gil = ["libc.so.6+0x9", "pthread_cond_timedwait", "_PyEval_EvalFrameDefault", "main"];
+    assert_eq!(idle(&gil, alone), None);
+    let queue = ["libc.so.6+0x9", "pthread_cond_timedwait", "take", "_PyEval_EvalFrameDefault"];
+    assert_eq!(idle(&queue, alone), Some(IdleClass::Condition));
+    // Java parks for locks and for conditions: taking turns decides, else it is a guess.
+    let park = ["___pthread_cond_wait (x.c:1)", "Parker::park(bool, long)", "Unsafe_Park"];
+    assert_eq!(idle(&park, &[&one, &other]), None);
+    assert!(of(&park, alone).guess);
+    let depths: Vec<usize> = [&gil[..], &park[..], &["main"][..], &[][..]]
+        .map(|f| super::classify::depth(&f.iter().map(|x| (*x).to_owned()).collect::<Vec<_>>()))
+        .to_vec();
+    assert_eq!(depths, [3, 2, 1, 0]);
+}
+
+#[test]
 fn what_only_wakers_tell_is_told_as_a_guess_with_its_time() {
     let result = traced(&tracked(vec![
         event(1_000, 101, wait(0xb0, 7)),
@@ -228,7 +256,7 @@ fn a_sample_becomes_a_wait_without_flags_and_markers() {
     raw[24..32].copy_from_slice(&(9u64 | 128 | 256).to_ne_bytes());
     raw[32..40].copy_from_slice(&2u64.to_ne_bytes());
     let decoded = decode(&sample(&[u64::MAX - 511, 0x10, 0x20], &raw), &roles()).unwrap();
-    let call = Call { address: 0xabcd, op: 9, value: Some(2), stack: vec![0x10, 0x20] };
+    let call = Call { address: 0xabcd, op: 9, value: Some(2), stack: vec![0x10, 0x20], user: None };
     assert_eq!(decoded, Event { time: 5_000, pid: PID, tid: 101, kind: Kind::Wait(call) });
 }
 

@@ -280,9 +280,11 @@ impl Stage<'_> {
             return Err(Failure::Invalid { kind: "window", reason });
         }
         trial.ramp_ns = trial.window_ns;
-        // After the windows everybody must still be at work, and complete one operation more.
+        // After the windows everybody must still be at work, and complete one operation more; who asks for long windows has a
+        // machine on which that may take its time.
+        let least = TAIL_NS.max(trial.window_ns / 10);
         trial.tail_ns =
-            trial.window_ns.min(TAIL_NS.max(2 * u64::from(turns) * op_ns.max(switch.unwrap_or(0))));
+            trial.window_ns.min(least.max(2 * u64::from(turns) * op_ns.max(switch.unwrap_or(0))));
         Ok(carriers)
     }
 

@@ -111,6 +111,25 @@ fn waits_that_c_stamped_are_found() {
 }
 
 #[test]
+fn callers_behind_code_without_frame_pointers_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["-O2", "-g", "-fomit-frame-pointer", "-pthread"];
+    let Some(exe) = built(dir.path(), "cc", &args, "waits.c") else { return };
+    if !traceable() {
+        return;
+    }
+    let (_, trace) = traced(dir.path(), &[], &[&exe]);
+    let sites = trace.locks.iter().flat_map(|l| &l.callsites);
+    let named: u64 = sites
+        .clone()
+        .filter(|c| c.frames.iter().any(|f| f.starts_with("work (waits.c:")))
+        .map(|c| c.waits)
+        .sum();
+    let all: u64 = sites.map(|c| c.waits).sum();
+    assert!(all > 20 && named >= all * 9 / 10, "{named} of {all}: {:#?}", trace.locks);
+}
+
+#[test]
 fn waits_that_rust_stamped_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let args = ["-O", "-g", "--edition=2024", "-Cforce-frame-pointers=yes"];
