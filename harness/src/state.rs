@@ -2,6 +2,7 @@
 //! command that would change it. Reads only; changing is the user's business.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use amdahl_schema::{Absence, Host, MachineState, StateItem};
 
@@ -219,20 +220,41 @@ fn cgroup_quota(machine: &Machine) -> StateItem {
 }
 
 fn tracefs(roots: &Roots) -> StateItem {
-    let dir = roots.sys.join("kernel/tracing");
-    match std::fs::read_dir(&dir).and_then(|mut d| d.next().transpose()) {
-        Ok(Some(_)) => known("tracefs", "readable".to_owned(), None),
-        Err(e) if e.kind() == ErrorKind::PermissionDenied => {
-            let reason = "EACCES: /sys/kernel/tracing is closed to this user".to_owned();
-            let remedy = Some("mount -o remount,mode=755 /sys/kernel/tracing".to_owned());
-            unknown("tracefs", Absence { reason, remedy })
-        }
-        _ => {
-            let reason = "not mounted, or a kernel without tracing: no tracepoints".to_owned();
-            let remedy = Some("mount -t tracefs tracefs /sys/kernel/tracing".to_owned());
-            unknown("tracefs", Absence { reason, remedy })
+    match tracefs_dir(roots) {
+        Ok(_) => known("tracefs", "readable".to_owned(), None),
+        Err(absence) => unknown("tracefs", absence),
+    }
+}
+
+/// tracefs, where it is mounted and open to this user; else why not, and the command that would help.
+pub fn tracefs_dir(roots: &Roots) -> Result<PathBuf, Absence> {
+    let places = ["kernel/tracing", "kernel/debug/tracing"].map(|p| roots.sys.join(p));
+    let mut closed = None;
+    for dir in places {
+        match read_trimmed(&dir.join("events/sched/sched_waking/format")) {
+            Ok(_) => return Ok(dir),
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => closed = closed.or(Some(dir)),
+            Err(_) => {}
         }
     }
+    let (reason, remedy) = match closed {
+        Some(dir) => (
+            format!("EACCES: {} is closed to this user", dir.display()),
+            // Some kernels open directories by mode only, and files to the group alone.
+            format!(
+                "run as root, or sudo mount -o remount,mode=755,gid={} {}",
+                rustix::process::getgid().as_raw(),
+                dir.display()
+            ),
+        ),
+        None => (
+            format!("no tracefs at {}", roots.sys.join("kernel/tracing").display()),
+            "sudo mount -t tracefs tracefs /sys/kernel/tracing, on a kernel with CONFIG_FTRACE_SYSCALLS; \
+             in a container: on its host"
+                .to_owned(),
+        ),
+    };
+    Err(Absence { reason, remedy: Some(remedy) })
 }
 
 fn virtualised(roots: &Roots, host: &Host) -> StateItem {

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use amdahl_schema::{BlindSpot, Plan, RunKind, Trace};
+use amdahl_schema::{Absence, BlindSpot, Plan, RunKind, Trace};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::run::measure::{create, header, point_latest};
@@ -43,7 +43,7 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<ExitCode> {
     let topo = Topo::read(&roots);
     let host = host::read(&roots, &topo);
     let state = state::read(&roots, &topo, &host);
-    let tracefs = Tracefs::find(&roots).map_err(|e| Unable(e.to_string()))?;
+    let tracefs = Tracefs::find(&roots).map_err(no_tracefs)?;
     let cpus: Vec<u32> = topo.topology.cpus.iter().map(|c| c.cpu).collect();
     let eye = Eye { roots: &roots, tracefs, cpus };
     let mut seen = match args.pid {
@@ -65,6 +65,10 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<ExitCode> {
         Some(code) if args.forward_exit => ExitCode::from(code),
         _ => ExitCode::SUCCESS,
     })
+}
+
+fn no_tracefs(absence: Absence) -> Unable {
+    Unable(format!("{}; {}", absence.reason, absence.remedy.unwrap_or_default()))
 }
 
 struct Seen {

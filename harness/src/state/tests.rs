@@ -60,7 +60,7 @@ fn a_quiet_machine_gets_none() {
         ("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n"),
         ("sys/devices/system/cpu/cpufreq/boost", "0\n"),
         ("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n"),
-        ("sys/kernel/tracing/available_events", "x"),
+        ("sys/kernel/tracing/events/sched/sched_waking/format", "ID: 1"),
         ("proc/sys/kernel/perf_event_paranoid", "2\n"),
         ("proc/self/status", "Cpus_allowed_list:\t0\nCapEff:\t000001ffffffffff\n"),
         ("proc/swaps", "Filename Type\n"),

@@ -1,10 +1,12 @@
 //! Where a tracepoint's fields lie: read from tracefs, never assumed.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use amdahl_schema::Absence;
+
 use crate::procfs::{Roots, read_trimmed};
+use crate::state::tracefs_dir;
 
 /// A tracepoint as the kernel describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,46 +41,10 @@ pub struct Tracefs {
     dir: PathBuf,
 }
 
-/// Why no tracepoint is known.
-#[derive(Debug, thiserror::Error)]
-#[error("{reason}; {remedy}")]
-pub struct NoTracefs {
-    /// What the kernel said.
-    pub reason: String,
-    /// What would help.
-    pub remedy: String,
-}
-
 impl Tracefs {
-    /// Where it usually is.
-    pub fn find(roots: &Roots) -> Result<Self, NoTracefs> {
-        let places = ["kernel/tracing", "kernel/debug/tracing"].map(|p| roots.sys.join(p));
-        let mut denied = None;
-        for dir in places {
-            match read_trimmed(&dir.join("events/sched/sched_waking/format")) {
-                Ok(_) => return Ok(Self { dir }),
-                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                    denied = denied.or(Some(dir))
-                }
-                Err(_) => {}
-            }
-        }
-        Err(match denied {
-            Some(dir) => NoTracefs {
-                reason: format!("EACCES: {} is closed to this user", dir.display()),
-                // Some kernels open directories by mode only, and files to the group alone.
-                remedy: format!(
-                    "run as root, or sudo mount -o remount,mode=755,gid={} /sys/kernel/tracing",
-                    rustix::process::getgid().as_raw()
-                ),
-            },
-            None => NoTracefs {
-                reason: format!("no tracefs at {}", roots.sys.join("kernel/tracing").display()),
-                remedy: "sudo mount -t tracefs tracefs /sys/kernel/tracing, on a kernel with CONFIG_FTRACE_SYSCALLS; \
-                         in a container: on its host"
-                    .to_owned(),
-            },
-        })
+    /// Where it is, if this user may read it; `amdahl doctor` says the same of it.
+    pub fn find(roots: &Roots) -> Result<Self, Absence> {
+        Ok(Self { dir: tracefs_dir(roots)? })
     }
 
     /// A tracepoint, `syscalls/sys_enter_futex`; `None` where this kernel has none of the name.
