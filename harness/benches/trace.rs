@@ -1,13 +1,16 @@
 //! What does tracing cost a program that waits all the time, and is anything lost? `cargo bench -p amdahl --bench trace -- [ROUNDS]`
 //!
-//! Two threads on one CPU wake each other by a futex, as fast as it goes and at 100,000 pairs a second: plain, under `amdahl trace`,
-//! and under `perf trace -s -e futex` and `perf record` of the same calls where there is a perf, in turn in every round. Prints medians with their range,
-//! what each adds to a pair (median over rounds of the difference to plain of that round), the waits that the trace has of those that the program counted, and
-//! lost records. Needs a C compiler, the right to trace, and a quiet machine.
+//! Two threads on one CPU wake each other by a futex, as fast as it goes and at 100,000 pairs a second: plain, under `amdahl trace`, under
+//! `perf trace -s -e futex`, and under `perf record` of the same events; each in every round, which begins with another one each time. Prints
+//! what a pair takes, what tracing adds to it and the ratio to plain (95 % intervals over rounds, each against the plain run of its round), the
+//! share of waits or calls that was seen of those that the program counted, and records lost. `plain again` shows what the method can't tell
+//! apart. Needs a C compiler, the right to trace, a perf to compare with, and a quiet machine.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use amdahl::trace::event::{RETURN_FILTER, call_filter};
+use amdahl_stats::{log_t_interval, t_interval};
 use serde_json::Value;
 
 /// Round trips of one run; two pairs each.
@@ -19,137 +22,195 @@ const RATES: [u32; 2] = [0, 100_000];
 struct Way {
     name: &'static str,
     before: Vec<String>,
+    /// What was seen and lost, from the files it left and the program's own counts.
+    seen: Option<fn(&Path, Counts) -> Option<Seen>>,
 }
 
-/// What one run told.
+/// What the program counted.
+#[derive(Clone, Copy)]
+struct Counts {
+    waits: f64,
+    calls: f64,
+}
+
+struct Seen {
+    share: f64,
+    lost: u64,
+}
+
 struct Told {
     pair_ns: f64,
-    /// Waits of the trace / the program's own count, and lost records.
-    seen: Option<(f64, u64)>,
+    seen: Option<Seen>,
 }
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
-    let rounds: u32 = args.next().and_then(|a| a.parse().ok()).unwrap_or(3);
+    let rounds: usize = args.next().and_then(|a| a.parse().ok()).unwrap_or(3);
     let dir = tempfile::tempdir().expect("a temporary directory");
     let program = dir.path().join("futex_pairs");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/futex_pairs.c");
-    let built =
-        Command::new("cc").args(["-O2", "-pthread", "-o"]).arg(&program).arg(source).status();
-    if !built.is_ok_and(|s| s.success()) {
+    let mut cc = Command::new("cc");
+    if !cc
+        .args(["-O2", "-pthread", "-o"])
+        .args([&program, &source])
+        .status()
+        .is_ok_and(|s| s.success())
+    {
         eprintln!("no C compiler (cc): nothing to trace");
         return ExitCode::from(2);
     }
+    let ways = ways();
     for rate in RATES {
-        let speed = if rate == 0 {
-            "as fast as it goes".to_owned()
-        } else {
-            format!("{rate} pairs a second")
+        let speed = match rate {
+            0 => "as fast as it goes".to_owned(),
+            _ => format!("{rate} pairs a second"),
         };
         println!("{speed}, {rounds} rounds of {} pairs:", 2 * TRIPS);
-        let ways = ways();
-        let mut told: Vec<Vec<Told>> = ways.iter().map(|_| Vec::new()).collect();
-        for _ in 0..rounds {
-            for (way, of) in ways.iter().zip(&mut told) {
-                of.extend(run(way, &program, rate, dir.path()));
+        let mut told: Vec<Vec<Option<Told>>> = ways.iter().map(|_| Vec::new()).collect();
+        for round in 0..rounds {
+            for k in (0..ways.len()).map(|k| (k + round) % ways.len()) {
+                told[k].push(run(&ways[k], &program, rate, dir.path()));
             }
         }
-        for (way, of) in ways.iter().zip(&told) {
-            print(way, of, &told[0]);
-        }
+        ways.iter().zip(&told).for_each(|(way, of)| print(way, of, &told[0]));
     }
     ExitCode::SUCCESS
 }
 
 fn ways() -> Vec<Way> {
-    let way = |name, before: &[&str]| Way {
+    let way = |name, before: &[&str], seen| Way {
         name,
         before: before.iter().map(|s| (*s).to_owned()).collect(),
+        seen,
     };
-    let amdahl = env!("CARGO_BIN_EXE_amdahl");
+    let ours = [env!("CARGO_BIN_EXE_amdahl"), "trace", "--json-out", "trace.json", "--"];
     let mut ways = vec![
-        way("plain", &[]),
-        way("amdahl trace", &[amdahl, "trace", "--json-out", "trace.json", "--"]),
+        way("plain", &[], None),
+        way("plain again", &[], None),
+        way("amdahl trace", &ours, Some(by_amdahl)),
     ];
-    if Command::new("perf").arg("--version").output().is_ok() {
-        ways.push(way(
-            "perf trace -s",
-            &["perf", "trace", "-s", "-e", "futex", "-o", "perf.txt", "--"],
-        ));
-        let calls = "syscalls:sys_enter_futex,syscalls:sys_exit_futex,sched:sched_waking";
-        ways.push(way(
-            "perf record",
-            &["perf", "record", "-q", "-g", "-e", calls, "-o", "perf.data", "--"],
-        ));
+    if Command::new("perf").arg("--version").output().is_ok_and(|o| o.status.success()) {
+        let summary = ["perf", "trace", "-s", "-e", "futex", "-o", "perf.txt", "--"];
+        ways.push(way("perf trace -s", &summary, Some(by_perf_trace)));
+        let filter = call_filter();
+        let record = [
+            &[
+                "perf",
+                "record",
+                "-q",
+                "-a",
+                "-g",
+                "--user-callchains",
+                "--switch-events",
+                "-o",
+                "perf.data",
+            ][..],
+            &["-e", "syscalls:sys_enter_futex", "--filter", &filter],
+            &[
+                "-e",
+                "syscalls:sys_exit_futex",
+                "--filter",
+                RETURN_FILTER,
+                "-e",
+                "sched:sched_waking",
+                "--",
+            ],
+        ]
+        .concat();
+        ways.push(way("perf record", &record, Some(by_perf_record)));
+    } else {
+        println!("no perf here to compare with");
     }
     ways
 }
 
 fn run(way: &Way, program: &Path, rate: u32, dir: &Path) -> Option<Told> {
-    let program = program.to_str().expect("a path in UTF-8");
-    let (trips, rate) = (TRIPS.to_string(), rate.to_string());
-    let all: Vec<&str> =
-        way.before.iter().map(String::as_str).chain([program, &trips, &rate]).collect();
-    let out = Command::new(all[0]).args(&all[1..]).current_dir(dir).output().ok()?;
+    let all: Vec<String> = way
+        .before
+        .iter()
+        .cloned()
+        .chain([program.display().to_string(), TRIPS.to_string(), rate.to_string()])
+        .collect();
+    let out = Command::new(&all[0]).args(&all[1..]).current_dir(dir).output().ok()?;
     let text = String::from_utf8_lossy(&out.stdout);
     let numbers = text.lines().find_map(|l| {
-        let (pair, waits) = l.split_once(' ')?;
-        Some((pair.parse::<f64>().ok()?, waits.parse::<f64>().ok()?))
+        let words: Option<Vec<f64>> = l.split(' ').map(|w| w.parse().ok()).collect();
+        words.filter(|w| w.len() == 3)
     });
-    let Some((pair_ns, waits)) = numbers else {
-        eprintln!(
-            "{}: {}",
-            way.name,
-            String::from_utf8_lossy(&out.stderr).lines().last().unwrap_or("it said nothing")
-        );
+    let Some(numbers) = numbers else {
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        eprintln!("{}: {}", way.name, stderr.lines().last().unwrap_or("it said nothing"));
         return None;
     };
-    let seen = (way.name == "amdahl trace").then(|| {
-        let json = std::fs::read(dir.join("trace.json")).expect("--json-out wrote it");
-        let json: Value = serde_json::from_slice(&json).expect("JSON");
-        let of = |key: &str| {
-            json[key]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|l| l["waits"].as_u64())
-                .sum::<u64>()
-        };
-        (
-            (of("locks") + of("idle")) as f64 / waits,
-            json["lost_events"].as_u64().unwrap_or(u64::MAX),
-        )
-    });
-    Some(Told { pair_ns, seen })
+    let counts = Counts { waits: numbers[1], calls: numbers[2] };
+    let seen = way.seen.and_then(|seen| seen(dir, counts));
+    Some(Told { pair_ns: numbers[0], seen })
 }
 
-fn print(way: &Way, of: &[Told], plain: &[Told]) {
-    if of.is_empty() {
+/// Waits that were not the word's change, of those that the program counted.
+fn by_amdahl(dir: &Path, counts: Counts) -> Option<Seen> {
+    let json: Value = serde_json::from_slice(&std::fs::read(dir.join("trace.json")).ok()?).ok()?;
+    let of = |key: &str| {
+        json[key].as_array().into_iter().flatten().filter_map(|l| l["waits"].as_u64()).sum::<u64>()
+    };
+    // The two joins are waits, too.
+    let waits = (of("locks") + of("idle")) as f64;
+    Some(Seen { share: waits / counts.waits, lost: json["lost_events"].as_u64()? })
+}
+
+/// Calls in its summary by thread: `futex  400002  0  812.345 ...`; what it lost it says in between.
+fn by_perf_trace(dir: &Path, counts: Counts) -> Option<Seen> {
+    let text = std::fs::read_to_string(dir.join("perf.txt")).ok()?;
+    let after = |line: &str, word: &str| {
+        line.trim_start().strip_prefix(word)?.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let calls: u64 = text.lines().filter_map(|l| after(l, "futex ")).sum();
+    let lost = text.lines().filter_map(|l| after(l, "LOST ")).sum();
+    Some(Seen { share: calls as f64 / counts.calls, lost })
+}
+
+/// Calls that waited, by `perf report --stats`.
+fn by_perf_record(dir: &Path, counts: Counts) -> Option<Seen> {
+    let out = Command::new("perf")
+        .args(["report", "--stats", "-i", "perf.data"])
+        .current_dir(dir)
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let mut lines = text.lines();
+    let number = |l: &str| l.split_once(':')?.1.split_whitespace().next()?.parse::<u64>().ok();
+    // What a LOST record stands for is not in the statistics; that there was one is.
+    let lost = text.lines().filter(|l| l.trim_start().starts_with("LOST")).filter_map(number).sum();
+    lines.find(|l| l.starts_with("syscalls:sys_enter_futex stats"))?;
+    Some(Seen { share: lines.next().and_then(number)? as f64 / counts.waits, lost })
+}
+
+fn print(way: &Way, of: &[Option<Told>], plain: &[Option<Told>]) {
+    let pairs: Vec<f64> = of.iter().flatten().map(|t| t.pair_ns).collect();
+    if pairs.is_empty() {
         return println!("  {:<14} could not run", way.name);
     }
-    let mut pairs: Vec<f64> = of.iter().map(|t| t.pair_ns).collect();
-    let mut more: Vec<f64> = of.iter().zip(plain).map(|(t, p)| t.pair_ns - p.pair_ns).collect();
-    let (pair, added) = (median(&mut pairs), median(&mut more));
-    print!(
-        "  {:<14} {pair:8.0} ns a pair [{:.0}, {:.0}], {added:+8.0} ns [{:+.0}, {:+.0}]",
-        way.name,
-        pairs[0],
-        pairs[pairs.len() - 1],
-        more[0],
-        more[more.len() - 1]
-    );
-    let lost: u64 = of.iter().filter_map(|t| t.seen).map(|s| s.1).sum();
-    match of.iter().filter_map(|t| t.seen).map(|s| s.0).reduce(f64::min) {
+    let against: Vec<(f64, f64)> = of
+        .iter()
+        .zip(plain)
+        .filter_map(|(t, p)| Some((t.as_ref()?.pair_ns, p.as_ref()?.pair_ns)))
+        .collect();
+    let mean = pairs.iter().sum::<f64>() / pairs.len() as f64;
+    print!("  {:<14} {mean:8.0} ns a pair", way.name);
+    let added: Vec<f64> = against.iter().map(|(t, p)| t - p).collect();
+    let ratios: Vec<f64> = against.iter().map(|(t, p)| t / p).collect();
+    if let (Some(d), Some(r)) = (t_interval(&added, 0.95), log_t_interval(&ratios, 0.95)) {
+        print!(
+            ", {:+6.0} ns [{:+.0}, {:+.0}], times {:.2} [{:.2}, {:.2}]",
+            d.estimate, d.lo, d.hi, r.estimate, r.lo, r.hi
+        );
+    }
+    let seen: Vec<&Seen> = of.iter().flatten().filter_map(|t| t.seen.as_ref()).collect();
+    match seen.iter().map(|s| s.share).reduce(f64::min) {
         Some(least) => {
-            println!(", at least {:.2} % of the waits, {lost} records lost", 100.0 * least)
+            let lost: u64 = seen.iter().map(|s| s.lost).sum();
+            println!(", at least {:.2} % seen, {lost} said to be lost", 100.0 * least);
         }
         None => println!(),
     }
-}
-
-/// Sorts them, too.
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let n = values.len();
-    f64::midpoint(values[(n - 1) / 2], values[n / 2])
 }

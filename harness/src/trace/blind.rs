@@ -19,6 +19,17 @@ pub(super) fn guessed(tracker: &Tracker, verdicts: &Verdicts) -> Option<BlindSpo
     })
 }
 
+/// The newer call names its words in the program's memory.
+pub(super) fn hidden_moves(tracker: &Tracker) -> Option<BlindSpot> {
+    let n = tracker.hidden_moves;
+    (n > 0).then(|| BlindSpot {
+        what: "moved waiters".to_owned(),
+        why: format!("{n} calls of futex_requeue moved waiters to words that the call does not show: their waits count where they began"),
+        hidden_ns_max: None,
+        remedy: None,
+    })
+}
+
 /// What a futex trace can't see, whatever it saw.
 pub(super) fn spots(tracker: &Tracker, sight: &Sight, locks: &[TracedLock]) -> Vec<BlindSpot> {
     let on_cpu = tracker.threads.values().map(|t| t.on_cpu_ns).sum();

@@ -1,5 +1,7 @@
 //! Is a wait for a lock, or idle? A closed list of rules, the first that applies decides, and its text stands in the result.
 
+use std::collections::BTreeSet;
+
 use amdahl_schema::IdleClass;
 
 use super::tracker::Waits;
@@ -83,9 +85,12 @@ fn guess(idle: IdleClass, rule: &'static str) -> Verdict {
     Verdict { idle: Some(idle), rule, guess: true }
 }
 
-/// What the waits at one word from one call site are. `frames` are the site's functions, `site` every word that is waited at
-/// from there, this one too: runtimes that park a thread on a word of its own have one a thread.
-pub fn classify(frames: &[String], word: &Waits, site: &[&Waits]) -> Verdict {
+/// Wakers with whom they woke.
+pub type Edges = BTreeSet<(u32, u32)>;
+
+/// What the waits at one word from one call site are. `frames` are the site's functions, `site` who woke whom at every word that
+/// is waited at from there, this one too: runtimes that park a thread on a word of its own have one a thread.
+pub fn classify(frames: &[String], word: &Waits, site: &Edges) -> Verdict {
     use IdleClass::{Condition, Join, Pool};
     let all = |n: u64| n > 0 && n == word.waits;
     let named = |names: &[&str]| frames.iter().any(|f| names.iter().any(|n| f.contains(n)));
@@ -97,6 +102,9 @@ pub fn classify(frames: &[String], word: &Waits, site: &[&Waits]) -> Verdict {
     }
     if word.pi > 0 {
         return verdict(None, "the operation locks (PI)");
+    }
+    if all(word.moved) {
+        return verdict(None, "waiters of a condition were moved here, to its lock");
     }
     if named(&LOCKS) {
         return verdict(None, "a function of the call site locks");
@@ -137,13 +145,13 @@ fn calls(frames: &[String], callee: &str, callers: &[&str]) -> bool {
 }
 
 /// Nothing in the call says what it is: who wakes whom must.
-fn by_wakers(word: &Waits, site: &[&Waits]) -> Verdict {
+fn by_wakers(word: &Waits, site: &Edges) -> Verdict {
     use IdleClass::{Condition, Pool, Timer};
     let others = |(a, b): &(u32, u32)| a != b;
     if word.edges.keys().any(|e| others(e) && word.waiters.contains_key(&e.0)) {
         return verdict(None, "who waits at the word also wakes others who wait there");
     }
-    let back = |(a, b): &(u32, u32)| site.iter().any(|w| w.edges.contains_key(&(*b, *a)));
+    let back = |(a, b): &(u32, u32)| site.contains(&(*b, *a));
     let in_turn = word.edges.iter().filter(|(e, _)| others(e) && back(e)).map(|(_, (n, _))| n);
     if 2 * in_turn.sum::<u64>() > word.waits {
         return verdict(

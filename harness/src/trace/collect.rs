@@ -8,33 +8,35 @@ use perf_event_open_sys as perf;
 use perf_event_open_sys::bindings as sys;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::decode::{REGISTERS, Role, Roles, decode};
-use super::event::{Event, Kind, wait_filter};
+use super::decode::{Role, Roles, decode};
+use super::event::{Event, Kind, RETURN_FILTER, call_filter};
 use super::format::Tracefs;
-use super::ring::Ring;
+use super::ring::{Ring, page_size};
 use super::tracker::Tracker;
-use super::unwind::Unwinding;
+use super::unwind::{self, Unwinding};
 use crate::Unable;
 
 /// What is asked of the kernel; of the calls that newer kernels have, those that this one has.
-const TRACEPOINTS: [&str; 7] = [
+const TRACEPOINTS: [&str; 9] = [
     "syscalls/sys_enter_futex",
     "syscalls/sys_exit_futex",
     "syscalls/sys_enter_futex_wait",
     "syscalls/sys_exit_futex_wait",
     "syscalls/sys_enter_futex_waitv",
     "syscalls/sys_exit_futex_waitv",
+    "syscalls/sys_enter_futex_requeue",
     WAKING,
+    SWITCH,
 ];
+/// The kernel's part, which only those see who may see everybody's.
 const WAKING: &str = "sched/sched_waking";
+/// One record a switch, where a thread's own records would be two.
+const SWITCH: &str = "sched/sched_switch";
 
-/// 16 MiB a CPU: a third of a second of 100 000 waits a second with their call chains.
+/// 16 MiB a CPU: a tenth of a second of 100,000 waits a second with their stacks.
 const RING_PAGES: usize = 4096;
 /// What every user may lock.
 const RING_PAGES_MIN: usize = 32;
-const STACK_MAX: u16 = 24;
-/// Of each waiting thread's stack: enough for the C library's own frames, which keep no frame pointer, and some of their callers.
-const STACK_BYTES: u32 = 1024;
 /// A record may carry an earlier time than one that is already there, by the time it takes to write one.
 const DISORDER_NS: u64 = 2_000_000;
 
@@ -108,9 +110,10 @@ impl Collector {
             }
         };
         let kernel = *scope == Scope::Machine;
-        let wanted = TRACEPOINTS.iter().filter(|name| kernel || **name != WAKING);
+        let wanted = TRACEPOINTS.iter().filter(|name| kernel || !name.starts_with("sched/"));
         let points: Vec<Point> = wanted.filter_map(|name| Point::read(tracefs, name)).collect();
-        if points.iter().filter(|p| p.name.ends_with("_futex")).count() < 2 {
+        let found = |wanted: &str| points.iter().any(|p| p.name == wanted);
+        if !TRACEPOINTS[..2].iter().all(|name| found(name)) || kernel && !found(SWITCH) {
             let source = io::Error::from_raw_os_error(libc::ENOENT);
             return Err(NotOpened { what: "syscalls/sys_enter_futex".to_owned(), source });
         }
@@ -141,24 +144,26 @@ impl Collector {
     ) -> Result<(), NotOpened> {
         let mut ring_fd: Option<OwnedFd> = None;
         for task in tasks {
-            let tracker = open(&mut lifecycle(kernel), *task, cpu).map_err(at("switches"))?;
             match &ring_fd {
-                None => ring_fd = Some(tracker),
+                None => {
+                    let (fd, ring) = open_ring(kernel, *task, cpu)?;
+                    self.rings.push(ring);
+                    ring_fd = Some(fd);
+                }
                 Some(ring) => {
-                    redirect(tracker.as_fd(), ring.as_fd()).map_err(at("switches"))?;
-                    members.push(tracker);
+                    let more = open(&mut lifecycle(kernel, 0), *task, cpu);
+                    let more = more.map_err(at("threads"))?;
+                    redirect(more.as_fd(), ring.as_fd()).map_err(at("threads"))?;
+                    members.push(more);
                 }
             }
             let Some(ring) = &ring_fd else { continue };
-            if self.rings.len() < self.events.len() + 1 {
-                self.rings.push(self.map(ring.as_fd())?);
-            }
             for point in points {
                 let mut attr = point.attr(kernel);
                 let fd = open(&mut attr, *task, cpu).map_err(at(point.name))?;
                 redirect(fd.as_fd(), ring.as_fd()).map_err(at(point.name))?;
-                if point.filtered {
-                    filter(fd.as_fd()).map_err(at(point.name))?;
+                if let Some(text) = &point.filter {
+                    filter(fd.as_fd(), text).map_err(at(point.name))?;
                 }
                 self.roles.insert(id(fd.as_fd()).map_err(at(point.name))?, point.role.clone());
                 members.push(fd);
@@ -169,21 +174,7 @@ impl Collector {
         Ok(())
     }
 
-    /// As large as we may.
-    fn map(&self, fd: BorrowedFd<'_>) -> Result<Ring, NotOpened> {
-        let mut pages = RING_PAGES;
-        loop {
-            match Ring::map(fd, pages) {
-                Ok(ring) => return Ok(ring),
-                Err(_) if pages > RING_PAGES_MIN => pages /= 2,
-                Err(source) => {
-                    return Err(NotOpened { what: "its ring buffer".to_owned(), source });
-                }
-            }
-        }
-    }
-
-    /// Sleeps until a ring is a quarter full, `also` is readable, or the time is up; whether `also` is readable.
+    /// Sleeps until a sixteenth of a ring is full, `also` is readable, or the time is up; whether `also` is readable.
     pub fn sleep(&self, also: BorrowedFd<'_>, at_most: Duration) -> bool {
         let rings = self.events.iter().take(self.rings.len());
         let mut fds: Vec<PollFd<'_>> = vec![PollFd::from_borrowed_fd(also, PollFlags::IN)];
@@ -216,19 +207,38 @@ impl Collector {
     }
 }
 
+/// The event that all others of a CPU write to, and its ring, as large as we may.
+fn open_ring(kernel: bool, task: Option<u32>, cpu: u32) -> Result<(OwnedFd, Ring), NotOpened> {
+    let mut pages = RING_PAGES;
+    loop {
+        // It must be known before how large it will be, or the reader sleeps until a small one has run over.
+        let mut attr = lifecycle(kernel, pages);
+        let fd = open(&mut attr, task, cpu).map_err(at("threads"))?;
+        match Ring::map(fd.as_fd(), pages) {
+            Ok(ring) => return Ok((fd, ring)),
+            Err(_) if pages > RING_PAGES_MIN => pages /= 2,
+            Err(source) => return Err(NotOpened { what: "its ring buffer".to_owned(), source }),
+        }
+    }
+}
+
 struct Point {
     name: &'static str,
     id: u64,
     role: Role,
-    filtered: bool,
+    filter: Option<String>,
 }
 
 impl Point {
     fn read(tracefs: &Tracefs, name: &'static str) -> Option<Self> {
         let format = tracefs.format(name)?;
         let role = Role::of(name, &format)?;
-        let filtered = matches!(role, Role::Wait { op: Some(_), .. });
-        Some(Self { name, id: format.id, role, filtered })
+        let filter = match (&role, name) {
+            (Role::Futex(_), _) => Some(call_filter()),
+            (_, "syscalls/sys_exit_futex") => Some(RETURN_FILTER.to_owned()),
+            _ => None,
+        };
+        Some(Self { name, id: format.id, role, filter })
     }
 
     fn attr(&self, kernel: bool) -> sys::perf_event_attr {
@@ -237,14 +247,11 @@ impl Point {
         attr.config = self.id;
         attr.__bindgen_anon_1.sample_period = 1;
         attr.sample_type |= u64::from(sys::PERF_SAMPLE_RAW);
-        if matches!(self.role, Role::Wait { .. }) {
-            attr.sample_type |= u64::from(sys::PERF_SAMPLE_CALLCHAIN);
-            attr.set_exclude_callchain_kernel(1);
-            attr.sample_max_stack = STACK_MAX;
-            let user = sys::PERF_SAMPLE_REGS_USER | sys::PERF_SAMPLE_STACK_USER;
-            attr.sample_type |= u64::from(user);
-            attr.sample_regs_user = REGISTERS.iter().map(|r| 1 << r).sum();
-            attr.sample_stack_user = STACK_BYTES;
+        if self.role.has_stack() {
+            let stacks = sys::PERF_SAMPLE_REGS_USER | sys::PERF_SAMPLE_STACK_USER;
+            attr.sample_type |= u64::from(stacks);
+            attr.sample_regs_user = unwind::REGISTERS;
+            attr.sample_stack_user = unwind::BYTES;
         }
         attr
     }
@@ -266,8 +273,9 @@ fn basic(kernel: bool) -> sys::perf_event_attr {
     attr
 }
 
-/// Begin and end of threads, names, code, switches: records of an event that counts nothing, and whose ring all others write to.
-fn lifecycle(kernel: bool) -> sys::perf_event_attr {
+/// Begin and end of threads, names, code, and switches where nothing else tells them: records of an event that counts nothing, and
+/// whose ring of so many pages all others write to.
+fn lifecycle(kernel: bool, pages: usize) -> sys::perf_event_attr {
     let mut attr = basic(kernel);
     attr.type_ = sys::PERF_TYPE_SOFTWARE;
     attr.config = sys::PERF_COUNT_SW_DUMMY.into();
@@ -276,9 +284,10 @@ fn lifecycle(kernel: bool) -> sys::perf_event_attr {
     attr.set_comm(1);
     attr.set_comm_exec(1);
     attr.set_task(1);
-    attr.set_context_switch(1);
+    attr.set_context_switch(u64::from(!kernel));
     attr.set_watermark(1);
-    attr.__bindgen_anon_2.wakeup_watermark = 1 << 20;
+    attr.__bindgen_anon_2.wakeup_watermark =
+        u32::try_from(pages * page_size() / 16).unwrap_or(1 << 20).max(1);
     attr
 }
 
@@ -304,9 +313,9 @@ fn redirect(event: BorrowedFd<'_>, ring: BorrowedFd<'_>) -> io::Result<()> {
     check(unsafe { perf::ioctls::SET_OUTPUT(event.as_raw_fd(), ring.as_raw_fd()) })
 }
 
-/// Lets through only the operations that wait.
-fn filter(event: BorrowedFd<'_>) -> io::Result<()> {
-    let text = std::ffi::CString::new(wait_filter()).expect("it has no NUL");
+/// Lets through only what fits.
+fn filter(event: BorrowedFd<'_>, text: &str) -> io::Result<()> {
+    let text = std::ffi::CString::new(text).expect("it has no NUL");
     // SAFETY: the kernel copies the string, which outlives the call and is not written to.
     check(unsafe { perf::ioctls::SET_FILTER(event.as_raw_fd(), text.as_ptr().cast_mut()) })
 }

@@ -4,43 +4,69 @@ use std::collections::HashMap;
 
 use perf_event_open_sys::bindings as sys;
 
-use super::event::{Call, Event, Kind, Mapping, User, WAIT};
+use super::event::{CMP_REQUEUE_PI, Call, Event, Kind, MOVES, Mapping, Move, User, WAIT, WAITS};
 use super::format::Format;
+use super::unwind::WITH_LINK;
 
 /// What a sample of one tracepoint means, and where its fields lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// A call that waits: address, and where the call has them, operation and expected value.
-    Wait {
-        /// Offset of the address.
-        address: usize,
-        /// Offset of the operation.
-        op: Option<usize>,
-        /// Offset of the expected value.
-        value: Option<usize>,
-    },
+    /// A FUTEX call: one that waits or moves waiters.
+    Futex(Fields),
+    /// A newer call that waits: offsets of the address, and of the expected value where it has one.
+    Wait(usize, Option<usize>),
+    /// A newer call that moves waiters, whose words lie in the program's memory.
+    HiddenMove,
     /// The return of a call.
     Return(usize),
     /// A wake-up: offset of the woken thread's id.
     Waking(usize),
+    /// A switch: offsets of the state that a thread leaves in, and of the id of who comes.
+    Switch(usize, usize),
+}
+
+/// Offsets in a FUTEX call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fields {
+    /// The word.
+    pub address: usize,
+    /// Operation.
+    pub op: usize,
+    /// What the word should hold, or how many to wake.
+    pub value: usize,
+    /// A time, or how many to move.
+    pub limit: usize,
+    /// The other word.
+    pub target: usize,
 }
 
 impl Role {
     /// Of a tracepoint by its name; `None` where the kernel's format lacks a field.
     pub fn of(name: &str, format: &Format) -> Option<Self> {
         let at = |field: &str| format.fields.get(field).map(|(offset, _)| *offset);
-        if name.starts_with("sched/") {
-            return Some(Self::Waking(at("pid")?));
-        }
-        if name.contains("sys_exit") {
-            return Some(Self::Return(at("ret")?));
-        }
-        let address = at("uaddr").or_else(|| at("waiters"))?;
-        Some(Self::Wait { address, op: at("op"), value: at("val") })
+        Some(match name {
+            "sched/sched_switch" => Self::Switch(at("prev_state")?, at("next_pid")?),
+            "sched/sched_waking" => Self::Waking(at("pid")?),
+            "syscalls/sys_enter_futex" => Self::Futex(Fields {
+                address: at("uaddr")?,
+                op: at("op")?,
+                value: at("val")?,
+                limit: at("utime")?,
+                target: at("uaddr2")?,
+            }),
+            "syscalls/sys_enter_futex_requeue" => Self::HiddenMove,
+            _ if name.contains("sys_exit") => Self::Return(at("ret")?),
+            _ => Self::Wait(at("uaddr").or_else(|| at("waiters"))?, at("val")),
+        })
+    }
+
+    /// Whether its samples carry a stack.
+    pub fn has_stack(&self) -> bool {
+        matches!(self, Self::Futex(_) | Self::Wait(..))
     }
 }
 
-/// Roles by the id that the kernel gave each open event; call chains only come with waits.
+/// Roles by the id that the kernel gave each open event; stacks only come with calls that wait.
 pub type Roles = HashMap<u64, Role>;
 
 /// Bytes of the ids that end every record but a sample: process, thread, time, event.
@@ -91,59 +117,57 @@ pub fn decode(record: &[u8], roles: &Roles) -> Option<Event> {
 fn sample(record: &[u8], roles: &Roles) -> Option<Event> {
     let role = roles.get(&u64_at(record, 8)?)?;
     let (pid, tid, time) = (u32_at(record, 16)?, u32_at(record, 20)?, u64_at(record, 24)?);
-    let mut at = 32;
-    let mut stack = Vec::new();
-    if matches!(role, Role::Wait { .. }) {
-        let n = usize::try_from(u64_at(record, at)?).ok()?;
-        let chain = record.get(at + 8..at.checked_add(8 + n.checked_mul(8)?)?)?;
-        // Values near 2^64 are not addresses but say whose part of the chain follows.
-        let user = |ip: &u64| *ip < u64::MAX - 4095;
-        let ips = chain.chunks_exact(8).map(|b| u64::from_ne_bytes(b.try_into().expect("8")));
-        stack = ips.filter(user).collect();
-        at += 8 + n * 8;
-    }
-    let size = u32_at(record, at)? as usize;
-    let raw = record.get(at + 4..(at + 4).checked_add(size)?)?;
+    let end = 36usize.checked_add(u32_at(record, 32)? as usize)?;
+    let raw = record.get(36..end)?;
+    let user = || if role.has_stack() { user(record.get(end..)?) } else { None };
     let kind = match *role {
-        Role::Wait { address, op, value } => Kind::Wait(Call {
+        Role::Futex(at) => futex(raw, at, user)?,
+        Role::Wait(address, value) => Kind::Wait(Call {
             address: u64_at(raw, address)?,
-            op: op.and_then(|o| u32_at(raw, o)).map_or(WAIT, |op| op & 0x7f),
+            op: WAIT,
             value: value.and_then(|o| u32_at(raw, o)),
-            stack,
-            user: user(record.get(at + 4 + size..)?),
+            user: user(),
+            ..Call::default()
         }),
+        Role::HiddenMove => Kind::HiddenMove,
         Role::Return(at) => Kind::Return(u64_at(raw, at)? as i64),
         Role::Waking(at) => Kind::Waking(u32_at(raw, at)?),
+        // The bits of a state that keeps a thread from running; a preempted one has another.
+        Role::Switch(state, next) => {
+            Kind::Switch { preempted: u64_at(raw, state)? & 0xff == 0, next: u32_at(raw, next)? }
+        }
     };
     Some(Event { time, pid, tid, kind })
 }
 
-/// Registers of user space that are asked for, in the order in which the kernel gives them: by number.
-#[cfg(target_arch = "x86_64")]
-pub const REGISTERS: &[u32] = &[sys::PERF_REG_X86_BP, sys::PERF_REG_X86_SP, sys::PERF_REG_X86_IP];
-/// Registers of user space that are asked for, in the order in which the kernel gives them: by number.
-#[cfg(target_arch = "aarch64")]
-pub const REGISTERS: &[u32] = &[
-    sys::PERF_REG_ARM64_X29,
-    sys::PERF_REG_ARM64_LR,
-    sys::PERF_REG_ARM64_SP,
-    sys::PERF_REG_ARM64_PC,
-];
-
-/// The end of a sample: registers with their ABI, 0 where there are none; then the stack, of which a part is valid.
-fn user(bytes: &[u8]) -> Option<User> {
-    if u64_at(bytes, 0)? == 0 {
-        return None;
+fn futex(raw: &[u8], at: Fields, user: impl Fn() -> Option<User>) -> Option<Kind> {
+    let (address, op, value) =
+        (u64_at(raw, at.address)?, u32_at(raw, at.op)? & 0x7f, u32_at(raw, at.value)?);
+    if WAITS.contains(&op) {
+        let call = Call { address, op, value: Some(value), user: user(), ..Call::default() };
+        return Some(Kind::Wait(call));
     }
-    let register = |k: usize| u64_at(bytes, 8 + 8 * k);
-    let last = REGISTERS.len() - 1;
-    let (fp, sp, ip) = (register(0)?, register(last - 1)?, register(last)?);
-    let lr = if last == 3 { register(1)? } else { 0 };
-    let at = 8 + 8 * REGISTERS.len();
-    let size = usize::try_from(u64_at(bytes, at)?).ok()?;
-    let dump = bytes.get(at + 8..(at + 8).checked_add(size)?)?;
-    let valid = u64_at(bytes, at + 8 + size).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-    Some(User { ip, sp, fp, lr, stack: dump[..valid.min(size)].to_vec() })
+    MOVES.contains(&op).then_some(())?;
+    // It gives the lock to the first, or moves them all.
+    let wake = if op == CMP_REQUEUE_PI { 0 } else { value };
+    let (limit, to) = (u32_at(raw, at.limit)?, u64_at(raw, at.target)?);
+    Some(Kind::Move(Move { from: address, to, wake, limit }))
+}
+
+/// Registers of user space and the newest part of the stack, behind the tracepoint's own fields.
+fn user(bytes: &[u8]) -> Option<User> {
+    // No registers: it was no call of a program.
+    (u64_at(bytes, 0)? == u64::from(sys::PERF_SAMPLE_REGS_ABI_64)).then_some(())?;
+    let word = |n: usize| u64_at(bytes, 8 * n);
+    let link = usize::from(WITH_LINK);
+    let (fp, lr) = (word(1)?, if WITH_LINK { word(2)? } else { 0 });
+    let (sp, ip) = (word(2 + link)?, word(3 + link)?);
+    let size = usize::try_from(word(4 + link)?).ok()?;
+    let dump = 40 + 8 * link;
+    let copy = bytes.get(dump..dump.checked_add(size)?)?;
+    // Behind it the kernel says how much of it was there to copy.
+    let there = if size == 0 { 0 } else { usize::try_from(u64_at(bytes, dump + size)?).ok()? };
+    Some(User { ip, sp, fp, lr, stack: copy.get(..there)?.to_vec() })
 }
 
 /// Up to the first NUL.

@@ -29,6 +29,17 @@ pub enum Kind {
     },
     /// It came to a CPU.
     In,
+    /// It left its CPU to another thread.
+    Switch {
+        /// It could have gone on.
+        preempted: bool,
+        /// Who came.
+        next: u32,
+    },
+    /// A call that moves waiters from one word to another.
+    Move(Move),
+    /// One of which the words can't be seen.
+    HiddenMove,
     /// Thread or process begun: the record's ids are the new one's.
     Fork {
         /// Process it came from.
@@ -58,7 +69,7 @@ pub struct Call {
     pub op: u32,
     /// What the word was expected to hold.
     pub value: Option<u32>,
-    /// Return addresses, innermost first: as the kernel follows frame pointers, until they are unwound.
+    /// Return addresses, innermost first; none until they are unwound.
     pub stack: Vec<u64>,
     /// What unwinding begins from; gone when it is done.
     pub user: Option<User>,
@@ -79,6 +90,19 @@ pub struct User {
     pub stack: Vec<u8>,
 }
 
+/// A call that wakes the first waiters of a word and lets others wait at another, as a condition does with its mutex.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Move {
+    /// Where they wait.
+    pub from: u64,
+    /// Where they shall.
+    pub to: u64,
+    /// So many are woken first.
+    pub wake: u32,
+    /// So many are moved at most.
+    pub limit: u32,
+}
+
 /// Code in an address space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
@@ -94,21 +118,35 @@ pub struct Mapping {
 
 /// FUTEX_WAIT.
 pub const WAIT: u32 = 0;
+const REQUEUE: u32 = 3;
+const CMP_REQUEUE: u32 = 4;
 const LOCK_PI: u32 = 6;
 const WAIT_BITSET: u32 = 9;
 const WAIT_REQUEUE_PI: u32 = 11;
+/// Of those that move waiters the one that wakes nobody but by giving them the lock.
+pub const CMP_REQUEUE_PI: u32 = 12;
 const LOCK_PI2: u32 = 13;
 
 /// Operations that wait; their flags (private, real time) are above 0x7f.
 pub const WAITS: [u32; 5] = [WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2];
+
+/// Operations that move waiters.
+pub const MOVES: [u32; 3] = [REQUEUE, CMP_REQUEUE, CMP_REQUEUE_PI];
 
 /// Operations of which the kernel itself knows the owner.
 pub fn is_pi_lock(op: u32) -> bool {
     matches!(op, LOCK_PI | LOCK_PI2)
 }
 
-/// The kernel's filter for FUTEX calls that wait: every one of [`WAITS`] under every set of flags.
-pub fn wait_filter() -> String {
-    let ops = WAITS.iter().flat_map(|op| [0, 128, 256, 384].map(|flags| op | flags));
-    ops.map(|op| format!("op == {op}")).collect::<Vec<_>>().join(" || ")
+/// Operations that neither wait nor move: WAKE, WAKE_BITSET, WAKE_OP, UNLOCK_PI.
+const WAKES: [u32; 4] = [1, 10, 5, 7];
+
+/// The kernel's filter for FUTEX calls that may wait or move waiters, one condition a wake instead of four a wait: all others are let
+/// through. The commonest come first, since the kernel stops at what decides.
+pub fn call_filter() -> String {
+    let ops = WAKES.iter().flat_map(|op| [128, 0].map(|private| op | private));
+    ops.map(|op| format!("op != {op}")).collect::<Vec<_>>().join(" && ")
 }
+
+/// The kernel's filter for returns of FUTEX calls: a wait returns 0 or an error, a call that woke or moved somebody how many.
+pub const RETURN_FILTER: &str = "ret < 1";

@@ -9,8 +9,9 @@ use amdahl_schema::{
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 
 use super::blind;
-use super::classify::{Verdict, classify, depth};
-use super::tracker::{Site, Times, Tracker, Waits};
+use super::classify::{Edges, Verdict, classify, depth};
+use super::times::Times;
+use super::tracker::{Site, Tracker, Waits};
 
 /// Names return addresses of a process, innermost first; several names an address where functions were inlined.
 pub type Namer<'a> = dyn FnMut(u32, &[u64]) -> Vec<String> + 'a;
@@ -47,6 +48,7 @@ pub fn trace(tracker: &Tracker, sight: &Sight, namer: &mut Namer<'_>) -> Trace {
     idle.iter_mut().zip(1..).for_each(|(l, n)| l.id = format!("idle-{n}"));
     let mut blind_spots = blind::spots(tracker, sight, &locks);
     blind_spots.extend(blind::guessed(tracker, &verdicts));
+    blind_spots.extend(blind::hidden_moves(tracker));
     blind_spots.extend(sight.blind_spots.iter().cloned());
     Trace {
         schema: SCHEMA_VERSION,
@@ -73,15 +75,15 @@ fn frames(tracker: &Tracker, namer: &mut Namer<'_>) -> Frames {
     sites.into_iter().map(|(p, s)| ((p, s), namer(p, &tracker.stacks[s as usize]))).collect()
 }
 
-/// One verdict a word and call site, with all words in view that are waited at through the same functions.
+/// One verdict a word and call site, with who wakes whom at all words that are waited at through the same functions in view.
 fn verdicts(tracker: &Tracker, frames: &Frames) -> Verdicts {
     let kind = |pid: u32, stack: u32| {
         let frames = &frames[&(pid, stack)];
         (pid, &frames[..depth(frames)])
     };
-    let mut of: BTreeMap<(u32, &[String]), Vec<&Waits>> = BTreeMap::new();
+    let mut of: BTreeMap<(u32, &[String]), Edges> = BTreeMap::new();
     for ((pid, _, stack), waits) in &tracker.sites {
-        of.entry(kind(*pid, *stack)).or_default().push(waits);
+        of.entry(kind(*pid, *stack)).or_default().extend(waits.edges.keys());
     }
     let verdict = |(&(pid, address, stack), word): (&Site, &Waits)| {
         let waits = classify(&frames[&(pid, stack)], word, &of[&kind(pid, stack)]);
@@ -125,7 +127,7 @@ impl Word<'_> {
     fn lock(&self, rule: &str) -> TracedLock {
         let (wait, handoff) = (self.merged(|w| &w.wait), self.merged(|w| &w.handoff));
         let mut histograms = vec![histogram("wait", &wait)];
-        if !handoff.histogram.is_empty() {
+        if handoff.n > 0 {
             histograms.push(histogram("handoff", &handoff));
         }
         let waiters: BTreeSet<u32> =
@@ -140,7 +142,7 @@ impl Word<'_> {
             timeouts: self.sum(|w| w.timeouts),
             eagain: Some(self.sum(|w| w.eagain)),
             wait_ns: summary(&wait),
-            handoff_ns: (!handoff.histogram.is_empty()).then(|| summary(&handoff)),
+            handoff_ns: (handoff.n > 0).then(|| summary(&handoff)),
             waiters: Some(waiters.len() as u64),
             histograms,
             callsites: self.callsites(),
@@ -198,14 +200,13 @@ impl Word<'_> {
 }
 
 fn summary(times: &Times) -> TimeSummary {
-    let at = |q| times.histogram.value_at_quantile(q).min(times.max);
     TimeSummary {
-        n: times.histogram.len(),
+        n: times.n,
         sum: times.sum,
-        p50: at(0.5),
-        p90: at(0.9),
-        p99: at(0.99),
-        p999: at(0.999),
+        p50: times.at(0.5),
+        p90: times.at(0.9),
+        p99: times.at(0.99),
+        p999: times.at(0.999),
         max: times.max,
     }
 }
@@ -213,14 +214,14 @@ fn summary(times: &Times) -> TimeSummary {
 fn histogram(name: &str, times: &Times) -> Histogram {
     use base64::Engine as _;
     let mut bytes = Vec::new();
-    let all = V2DeflateSerializer::new().serialize(&times.histogram, &mut bytes);
+    let all = V2DeflateSerializer::new().serialize(&times.histogram(), &mut bytes);
     all.expect("memory takes every byte");
     Histogram {
         name: name.to_owned(),
         unit: "ns".to_owned(),
         i: None,
         w: None,
-        n: times.histogram.len(),
+        n: times.n,
         min: times.min,
         max: times.max,
         sum: times.sum,

@@ -94,7 +94,8 @@ impl Drop for Ring {
     }
 }
 
-fn page_size() -> usize {
+/// Bytes of a page.
+pub(super) fn page_size() -> usize {
     // SAFETY: asks for a number and touches no memory of ours.
     let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(bytes).expect("every kernel has pages")

@@ -3,12 +3,13 @@
 use amdahl_schema::{IdleClass, Trace};
 use proptest::prelude::*;
 
-use super::classify::classify;
-use super::decode::{Role, Roles, decode};
-use super::event::{Call, Event, Kind, Mapping, wait_filter};
+use super::classify::{Edges, classify, depth};
+use super::decode::{Fields, Role, Roles, decode};
+use super::event::{Call, Event, Kind, MOVES, Mapping, Move, User, WAITS, call_filter};
 use super::format::Format;
 use super::result::{Sight, trace};
 use super::tracker::{Tracker, Waits};
+use super::unwind::WITH_LINK;
 
 const PID: u32 = 100;
 
@@ -127,34 +128,6 @@ fn lost_records_are_counted_bounded_and_leave_no_wait_that_never_was() {
 }
 
 #[test]
-fn who_calls_a_condition_of_the_c_library_tells_what_it_is_for() {
-    let of = |frames: &[&str], sites: &[&Waits]| {
-        let frames: Vec<String> = frames.iter().map(|f| (*f).to_owned()).collect();
-        classify(&frames, sites[0], sites)
-    };
-    let one = site(&[1], &[(2, 1)], 0);
-    let other = site(&[2], &[(1, 2)], 0);
-    let idle = |frames: &[&str], sites: &[&Waits]| of(frames, sites).idle;
-    let alone: &[&Waits] = &[&one];
-    assert_eq!(
-        idle(&["libc.so.6+0x9", "pthread_cond_wait", "Monitor::wait(long)"], alone),
-        Some(IdleClass::Condition)
-    );
-    let gil = ["libc.so.6+0x9", "pthread_cond_timedwait", "_PyEval_EvalFrameDefault", "main"];
-    assert_eq!(idle(&gil, alone), None);
-    let queue = ["libc.so.6+0x9", "pthread_cond_timedwait", "take", "_PyEval_EvalFrameDefault"];
-    assert_eq!(idle(&queue, alone), Some(IdleClass::Condition));
-    // Java parks for locks and for conditions: taking turns decides, else it is a guess.
-    let park = ["___pthread_cond_wait (x.c:1)", "Parker::park(bool, long)", "Unsafe_Park"];
-    assert_eq!(idle(&park, &[&one, &other]), None);
-    assert!(of(&park, alone).guess);
-    let depths: Vec<usize> = [&gil[..], &park[..], &["main"][..], &[][..]]
-        .map(|f| super::classify::depth(&f.iter().map(|x| (*x).to_owned()).collect::<Vec<_>>()))
-        .to_vec();
-    assert_eq!(depths, [3, 2, 1, 0]);
-}
-
-#[test]
 fn what_only_wakers_tell_is_told_as_a_guess_with_its_time() {
     let result = traced(&tracked(vec![
         event(1_000, 101, wait(0xb0, 7)),
@@ -177,9 +150,33 @@ fn site(waiters: &[u32], edges: &[(u32, u32)], timeouts: u64) -> Waits {
     }
 }
 
+fn edges(sites: &[&Waits]) -> Edges {
+    sites.iter().flat_map(|w| w.edges.keys().copied()).collect()
+}
+
+#[test]
+fn who_calls_a_condition_of_the_c_library_tells_what_it_is_for() {
+    let named = |frames: &[&str]| frames.iter().map(|f| (*f).to_owned()).collect::<Vec<_>>();
+    let of = |frames: &[&str], sites: &[&Waits]| classify(&named(frames), sites[0], &edges(sites));
+    let (one, other) = (site(&[1], &[(2, 1)], 0), site(&[2], &[(1, 2)], 0));
+    let idle = |frames: &[&str]| of(frames, &[&one]).idle;
+    let monitor = ["libc.so.6+0x9", "pthread_cond_wait", "Monitor::wait(long)"];
+    assert_eq!(idle(&monitor), Some(IdleClass::Condition));
+    let gil = ["libc.so.6+0x9", "pthread_cond_timedwait", "_PyEval_EvalFrameDefault", "main"];
+    assert_eq!(idle(&gil), None);
+    let queue = ["libc.so.6+0x9", "pthread_cond_timedwait", "take", "_PyEval_EvalFrameDefault"];
+    assert_eq!(idle(&queue), Some(IdleClass::Condition));
+    // Java parks for locks and for conditions: taking turns decides, else it is a guess.
+    let park = ["___pthread_cond_wait (x.c:1)", "Parker::park(bool, long)", "Unsafe_Park"];
+    assert_eq!(of(&park, &[&one, &other]).idle, None);
+    assert!(of(&park, &[&one]).guess);
+    let depths = [&gil[..], &park[..], &["main"][..], &[][..]].map(|f| depth(&named(f)));
+    assert_eq!(depths, [3, 2, 1, 0]);
+}
+
 #[test]
 fn who_wakes_whom_tells_locks_from_pools_conditions_and_timers() {
-    let of = |sites: &[&Waits]| classify(&[], sites[0], sites).idle;
+    let of = |sites: &[&Waits]| classify(&[], sites[0], &edges(sites)).idle;
     assert_eq!(of(&[&site(&[1, 2], &[(1, 2), (2, 1)], 0)]), None);
     // Parked each on a word of its own: the call site tells, for those who take turns alone.
     let (one, other) = (site(&[1], &[(2, 1)], 0), site(&[2], &[(1, 2)], 0));
@@ -197,13 +194,13 @@ fn who_wakes_whom_tells_locks_from_pools_conditions_and_timers() {
 fn functions_tell_before_words_and_locks_before_what_they_are_built_from() {
     let of = |frame: &str| {
         let two = Waits { expected_two: 1, ..site(&[1], &[(9, 1)], 0) };
-        classify(&[frame.to_owned()], &two, &[&two]).idle
+        classify(&[frame.to_owned()], &two, &edges(&[&two])).idle
     };
     assert_eq!(of("pthread_cond_wait"), Some(IdleClass::Condition));
     assert_eq!(of("main"), None, "the word holds 2");
     let gil = ["pthread_cond_timedwait".to_owned(), "take_gil (ceval_gil.c:1)".to_owned()];
     let one = site(&[1], &[(9, 1)], 0);
-    assert_eq!(classify(&gil, &one, &[&one]).idle, None);
+    assert_eq!(classify(&gil, &one, &edges(&[&one])).idle, None);
     assert_eq!(of("std::thread::JoinHandle<T>::join"), Some(IdleClass::Join));
     assert_eq!(of("rayon_core::sleep::Sleep::sleep"), Some(IdleClass::Pool));
 }
@@ -213,30 +210,34 @@ const FORMAT: &str = "name: sys_enter_futex\nID: 522\nformat:\n\
     \tfield:u32 * uaddr;\toffset:16;\tsize:8;\tsigned:0;\n\
     \tfield:int op;\toffset:24;\tsize:8;\tsigned:0;\n\
     \tfield:u32 val;\toffset:32;\tsize:8;\tsigned:0;\n\
-    \tfield:char comm[16];\toffset:40;\tsize:16;\tsigned:0;\n\nprint fmt: \"\"\n";
+    \tfield:const struct __kernel_timespec * utime;\toffset:40;\tsize:8;\tsigned:0;\n\
+    \tfield:u32 * uaddr2;\toffset:48;\tsize:8;\tsigned:0;\n\
+    \tfield:char comm[16];\toffset:56;\tsize:16;\tsigned:0;\n\nprint fmt: \"\"\n";
 
 #[test]
 fn offsets_are_those_of_the_format() {
     let format = Format::parse(FORMAT).unwrap();
     assert_eq!(
         (format.id, format.fields["uaddr"], format.fields["comm"]),
-        (522, (16, 8), (40, 16))
+        (522, (16, 8), (56, 16))
     );
     let role = Role::of("syscalls/sys_enter_futex", &format).unwrap();
-    assert_eq!(role, Role::Wait { address: 16, op: Some(24), value: Some(32) });
+    assert_eq!(role, FUTEX);
     assert_eq!(Role::of("syscalls/sys_exit_futex", &format), None, "no `ret`");
     assert_eq!(Format::parse("nothing"), None);
 }
 
-/// A sample as the kernel lays it out.
-fn sample(chain: &[u64], raw: &[u8]) -> Vec<u8> {
+const FUTEX: Role = Role::Futex(Fields { address: 16, op: 24, value: 32, limit: 40, target: 48 });
+
+/// A sample as the kernel lays it out: ids, the tracepoint's fields, registers, stack.
+fn sample(raw: &[u8], tail: &[u64]) -> Vec<u8> {
     let mut body = Vec::new();
-    for word in [77u64, (u64::from(PID)) | (101 << 32), 5_000, chain.len() as u64] {
+    for word in [77u64, (u64::from(PID)) | (101 << 32), 5_000] {
         body.extend(word.to_ne_bytes());
     }
-    chain.iter().for_each(|ip| body.extend(ip.to_ne_bytes()));
     body.extend((raw.len() as u32).to_ne_bytes());
     body.extend(raw);
+    tail.iter().for_each(|word| body.extend(word.to_ne_bytes()));
     let mut record = Vec::new();
     record.extend(9u32.to_ne_bytes());
     record.extend(0u16.to_ne_bytes());
@@ -245,28 +246,118 @@ fn sample(chain: &[u64], raw: &[u8]) -> Vec<u8> {
     record
 }
 
+fn futex(op: u64, value: u64, limit: u64) -> Vec<u8> {
+    let words = [0, 0, 0xabcd, op, value, limit, 0xef00].map(u64::to_ne_bytes);
+    [words.as_flattened(), &[0; 4]].concat()
+}
+
 fn roles() -> Roles {
-    Roles::from([(77, Role::Wait { address: 16, op: Some(24), value: Some(32) })])
+    Roles::from([(77, FUTEX), (78, Role::Switch(8, 16))])
 }
 
 #[test]
-fn a_sample_becomes_a_wait_without_flags_and_markers() {
-    let mut raw = vec![0; 40];
-    raw[16..24].copy_from_slice(&0xabcdu64.to_ne_bytes());
-    raw[24..32].copy_from_slice(&(9u64 | 128 | 256).to_ne_bytes());
-    raw[32..40].copy_from_slice(&2u64.to_ne_bytes());
-    let decoded = decode(&sample(&[u64::MAX - 511, 0x10, 0x20], &raw), &roles()).unwrap();
-    let call = Call { address: 0xabcd, op: 9, value: Some(2), stack: vec![0x10, 0x20], user: None };
-    assert_eq!(decoded, Event { time: 5_000, pid: PID, tid: 101, kind: Kind::Wait(call) });
+fn a_sample_becomes_a_wait_without_flags_and_with_its_callers() {
+    let decoded = |tail: &[u64]| decode(&sample(&futex(9 | 128 | 256, 2, 0), tail), &roles());
+    let wait = |user: Option<User>| {
+        let call = Call { address: 0xabcd, op: 9, value: Some(2), user, ..Call::default() };
+        Some(Event { time: 5_000, pid: PID, tid: 101, kind: Kind::Wait(call) })
+    };
+    let user = |words: &[u64]| {
+        let stack = words.iter().flat_map(|w| w.to_ne_bytes()).collect();
+        let lr = if WITH_LINK { 0x30 } else { 0 };
+        Some(User { ip: 0x10, sp: 0x2000, fp: 0x2008, lr, stack })
+    };
+    // Mode, then the frame pointer, the link where there is one, stack and instruction pointer.
+    let registers: &[u64] =
+        if WITH_LINK { &[2, 0x2008, 0x30, 0x2000, 0x10] } else { &[2, 0x2008, 0x2000, 0x10] };
+    // Size, copy, and how much of it there was.
+    let tail = |more: &[u64]| [registers, more].concat();
+    assert_eq!(decoded(&tail(&[24, 0x2010, 0x20, 0, 16])), wait(user(&[0x2010, 0x20])));
+    assert_eq!(decoded(&tail(&[0])), wait(user(&[])), "no stack");
+    assert_eq!(decoded(&[0, 0]), wait(None), "no registers");
+    assert_eq!(decoded(&tail(&[24, 0x2010])), wait(None), "cut off");
 }
 
 #[test]
-fn the_kernel_is_asked_for_waits_under_every_flag() {
-    let filter = wait_filter();
-    for op in [0, 128, 9, 137, 393, 6, 13] {
-        assert!(filter.split(" || ").any(|f| f == format!("op == {op}")), "{op}: {filter}");
+fn calls_that_move_waiters_say_how_many_and_where_to() {
+    let decoded = |op| decode(&sample(&futex(op, 1, 5), &[0, 0]), &roles()).map(|e| e.kind);
+    let of = |wake| Some(Kind::Move(Move { from: 0xabcd, to: 0xef00, wake, limit: 5 }));
+    assert_eq!((decoded(3 | 128), decoded(4)), (of(1), of(1)));
+    assert_eq!(decoded(12 | 128), of(0), "with PI nobody is woken but with the lock");
+    assert_eq!((decoded(1), decoded(8)), (None, None), "neither waits nor moves");
+}
+
+#[test]
+fn a_thread_that_could_have_gone_on_was_preempted() {
+    let decoded = |state: u64| {
+        let raw = [[0; 8], state.to_ne_bytes(), 102u64.to_ne_bytes()].concat();
+        let mut record = sample(&[&raw[..], &[0; 4]].concat(), &[]);
+        record[8] = 78;
+        decode(&record, &roles()).unwrap().kind
+    };
+    for (state, preempted) in [(0, true), (0x100, true), (1, false), (2, false), (0x102, false)] {
+        assert_eq!(decoded(state), Kind::Switch { preempted, next: 102 }, "{state:#x}");
     }
-    assert!(!filter.contains("op == 1 ") && !filter.contains("op == 129"), "wakes: {filter}");
+}
+
+#[test]
+fn the_kernel_keeps_wakes_back_and_nothing_that_waits_or_moves() {
+    let filter = call_filter();
+    let passes = |op: u32| filter.split(" && ").all(|f| f != format!("op != {op}"));
+    for op in WAITS.iter().chain(&MOVES).flat_map(|op| [0, 128, 256, 384].map(|flags| op | flags)) {
+        assert!(passes(op), "{op}: {filter}");
+    }
+    assert!(!passes(1) && !passes(129) && !passes(138), "wakes: {filter}");
+}
+
+#[test]
+fn one_switch_is_the_end_of_one_turn_and_the_begin_of_another() {
+    let switch = |next, preempted| Kind::Switch { preempted, next };
+    let tracker = tracked(vec![
+        event(10, 100, switch(101, false)),
+        event(30, 101, switch(999, true)),
+        Event { time: 70, pid: 999, tid: 999, kind: switch(100, false) },
+        event(100, 100, switch(999, false)),
+    ]);
+    let times = |tid| {
+        let t = &tracker.threads[&tid];
+        (t.on_cpu_ns, t.runnable_ns, t.blocked_ns)
+    };
+    assert_eq!(times(100), (30, 0, 60 + 999_900));
+    assert_eq!(times(101), (20, 999_970, 0));
+}
+
+#[test]
+fn who_is_moved_waits_at_the_condition_first_and_at_the_lock_then() {
+    let moves = |wake, limit| Kind::Move(Move { from: 0xc0, to: 0xa0, wake, limit });
+    let events = vec![
+        event(1_000, 101, wait(0xc0, 0)),
+        event(2_000, 102, wait(0xc0, 0)),
+        event(5_000, 100, moves(1, u32::MAX)),
+        event(5_100, 100, Kind::Waking(101)),
+        event(5_500, 101, Kind::Return(0)),
+        event(8_000, 100, Kind::Waking(102)),
+        event(9_000, 102, Kind::Return(0)),
+    ];
+    let result = traced(&tracked(events.clone()));
+    let lock = &result.locks[0];
+    assert_eq!((lock.address.as_str(), lock.waits, lock.wait_ns.sum), ("0xa0", 1, 4_000));
+    assert!(lock.rule.as_ref().unwrap().contains("moved"), "{:?}", lock.rule);
+    assert_eq!((lock.wakers[0].waker, lock.wakers[0].waiter), (100, 102));
+    let idle = &result.idle[0];
+    assert_eq!((idle.address.as_str(), idle.waits, idle.wait_ns.sum), ("0xc0", 2, 4_500 + 3_000));
+
+    // The call moved nobody: the word had changed.
+    let mut refused = events;
+    refused.insert(3, event(5_050, 100, Kind::Return(-i64::from(libc::EAGAIN))));
+    let result = traced(&tracked(refused));
+    assert_eq!((result.locks.len(), result.idle[0].wait_ns.sum), (0, 4_500 + 7_000));
+}
+
+#[test]
+fn moves_that_name_no_words_are_a_blind_spot() {
+    let result = traced(&tracked(vec![event(1, 101, Kind::HiddenMove)]));
+    assert!(result.blind_spots.iter().any(|s| s.what == "moved waiters" && s.why.starts_with('1')));
 }
 
 proptest! {

@@ -3,42 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::event::{Call, Event, Kind, Mapping, is_pi_lock};
+use super::times::Times;
 
-/// Times of one kind; what a histogram rounds is kept beside it.
-#[derive(Debug)]
-pub struct Times {
-    /// By three digits.
-    pub histogram: hdrhistogram::Histogram<u64>,
-    /// Exact.
-    pub sum: u64,
-    /// Exact; `u64::MAX` where there are none.
-    pub min: u64,
-    /// Exact.
-    pub max: u64,
-}
+mod moved;
 
-impl Default for Times {
-    fn default() -> Self {
-        let histogram = hdrhistogram::Histogram::new(3).expect("three digits are allowed");
-        Self { histogram, sum: 0, min: u64::MAX, max: 0 }
-    }
-}
-
-impl Times {
-    fn record(&mut self, ns: u64) {
-        // Far below the 2^63 that it can't hold, or a stamp is not to be believed.
-        let ns = ns.min(u64::MAX >> 2);
-        self.histogram.record(ns).expect("it resizes itself");
-        (self.sum, self.min, self.max) = (self.sum + ns, self.min.min(ns), self.max.max(ns));
-    }
-
-    /// Adds those of another site.
-    pub fn add(&mut self, other: &Self) {
-        self.histogram.add(&other.histogram).expect("it resizes itself");
-        self.sum += other.sum;
-        (self.min, self.max) = (self.min.min(other.min), self.max.max(other.max));
-    }
-}
+use moved::Moved;
 
 /// Waits at one word from one call site.
 #[derive(Debug, Default)]
@@ -61,6 +30,8 @@ pub struct Waits {
     pub expected_thread: u64,
     /// Waits by operations that lock.
     pub pi: u64,
+    /// Waits that began elsewhere: another thread's call moved the waiter here.
+    pub moved: u64,
     /// Waits and their time by waker and waiter.
     pub edges: BTreeMap<(u32, u32), (u64, u64)>,
     /// Time by waiting thread.
@@ -98,16 +69,19 @@ pub struct Thread {
     doing: Doing,
     since: u64,
     open: Option<Open>,
+    /// When its last call that moves waiters began.
+    moving: Option<u64>,
     ended: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Open {
     time: u64,
     call: Call,
     stack: u32,
     waker: Option<(u32, u64)>,
     running: Option<u64>,
+    moved: Option<Moved>,
 }
 
 impl Thread {
@@ -122,6 +96,7 @@ impl Thread {
             doing,
             since: time,
             open: None,
+            moving: None,
             ended: false,
         }
     }
@@ -155,6 +130,8 @@ pub struct Tracker {
     pub lost: u64,
     /// Calls whose return was never seen although the thread went on.
     pub torn: u64,
+    /// Calls that moved waiters from and to words that can't be seen.
+    pub hidden_moves: u64,
     numbers: HashMap<Vec<u64>, u32>,
 }
 
@@ -176,6 +153,7 @@ impl Tracker {
             Kind::Lost(n) => return self.lost += n,
             Kind::Waking(target) => return self.waking(time, tid, target),
             Kind::Fork { parent } => return self.fork(time, pid, tid, parent),
+            Kind::Switch { next, .. } => self.came(time, next),
             _ => {}
         }
         // A thread that is being reaped has no id any more.
@@ -186,16 +164,16 @@ impl Tracker {
         match kind {
             Kind::Wait(call) => self.wait(time, pid, tid, call),
             Kind::Return(code) => self.returned(time, tid, code),
-            Kind::Out { preempted } => {
+            Kind::Out { preempted } | Kind::Switch { preempted, .. } => {
                 let doing = if preempted { Doing::Runnable } else { Doing::Blocked };
                 self.switched(time, pid, tid, doing);
             }
             Kind::In => {
-                self.switched(time, pid, tid, Doing::Running);
-                if let Some(open) = self.open(tid) {
-                    open.running = Some(time);
-                }
+                self.thread(time, pid, tid);
+                self.came(time, tid);
             }
+            Kind::Move(of) => self.moving(time, pid, tid, of),
+            Kind::HiddenMove => self.hidden_moves += 1,
             Kind::Exit => self.exit(time, tid),
             Kind::Name { name, exec } => {
                 if exec {
@@ -224,8 +202,14 @@ impl Tracker {
         self.threads.entry(tid).or_insert_with(|| Thread::new(pid, time, Doing::Unknown))
     }
 
-    fn open(&mut self, tid: u32) -> Option<&mut Open> {
-        self.threads.get_mut(&tid)?.open.as_mut()
+    /// A known thread came to a CPU.
+    fn came(&mut self, time: u64, tid: u32) {
+        let Some(thread) = self.threads.get_mut(&tid).filter(|t| !t.ended) else { return };
+        thread.switched = true;
+        thread.turn(time, Doing::Running);
+        if let Some(open) = &mut thread.open {
+            open.running = Some(time);
+        }
     }
 
     fn switched(&mut self, time: u64, pid: u32, tid: u32, doing: Doing) {
@@ -249,9 +233,12 @@ impl Tracker {
     }
 
     fn fork(&mut self, time: u64, pid: u32, tid: u32, parent: u32) {
-        let Some(code) = self.processes.get(&parent).cloned() else { return };
+        let Some(code) = self.processes.get(&parent) else { return };
         self.events += 1;
-        self.processes.entry(pid).or_insert(code);
+        if pid != parent {
+            let code = code.clone();
+            self.processes.entry(pid).or_insert(code);
+        }
         let name = self.threads.get(&parent).map(|t| t.name.clone()).unwrap_or_default();
         self.threads.insert(tid, Thread { name, ..Thread::new(pid, time, Doing::Runnable) });
     }
@@ -263,20 +250,24 @@ impl Tracker {
             self.stacks.push(stack.clone());
             next
         });
-        let open = Open { time, call, stack: number, waker: None, running: None };
-        let before = self.thread(time, pid, tid).open.replace(open);
+        let open = Open { time, call, stack: number, waker: None, running: None, moved: None };
+        let thread = self.thread(time, pid, tid);
+        thread.moving = None;
+        let before = thread.open.replace(open);
         self.torn += u64::from(before.is_some());
     }
 
     fn returned(&mut self, time: u64, tid: u32, code: i64) {
-        let Some(open) = self.threads.get_mut(&tid).and_then(|t| t.open.take()) else { return };
+        let Some(open) = self.threads.get_mut(&tid).and_then(|t| t.open.take()) else {
+            return self.moved_none(tid);
+        };
         let code = i32::try_from(-code.min(0)).unwrap_or(0);
         match code {
             libc::EAGAIN => self.site(tid, &open).eagain += 1,
             // The call was refused: no address, no right, a word that can't be waited at.
             libc::EFAULT | libc::EINVAL | libc::ENOSYS | libc::EPERM | libc::EDEADLK => {}
             _ => {
-                self.closed(time, tid, &open);
+                let open = self.closed(time, tid, open);
                 self.site(tid, &open).timeouts += u64::from(code == libc::ETIMEDOUT);
                 if code == 0 {
                     self.handed(tid, &open, time);
@@ -290,8 +281,19 @@ impl Tracker {
         self.sites.entry((pid, open.call.address, open.stack)).or_default()
     }
 
-    /// Adds a wait, however it ended.
-    fn closed(&mut self, time: u64, tid: u32, open: &Open) {
+    /// Adds a wait, however it ended; gives it back as it was when it ended, at the word that it had been moved to.
+    fn closed(&mut self, time: u64, tid: u32, mut open: Open) -> Open {
+        if let Some(Moved { time: moved, to, .. }) = open.moved.take() {
+            self.add(moved, tid, &open);
+            open.call = Call { address: to, op: open.call.op, ..Call::default() };
+            open.time = moved;
+            self.site(tid, &open).moved += 1;
+        }
+        self.add(time, tid, &open);
+        open
+    }
+
+    fn add(&mut self, time: u64, tid: u32, open: &Open) {
         let pid = self.threads[&tid].pid;
         let expected = open.call.value;
         let thread = expected.filter(|v| *v > 2).and_then(|v| self.threads.get(&v));
@@ -327,7 +329,7 @@ impl Tracker {
         thread.turn(time, Doing::Unknown);
         thread.ended = true;
         if let Some(open) = thread.open.take() {
-            self.closed(time, tid, &open);
+            let open = self.closed(time, tid, open);
             self.site(tid, &open).unfinished += 1;
         }
     }

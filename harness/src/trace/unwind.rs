@@ -1,6 +1,6 @@
 //! Call chains through code that keeps no frame pointers: the C library's waiting functions above all, whose callers tell a lock from
-//! a condition. framehop follows `.eh_frame` from a thread's registers and the top of its stack; where those end the kernel's own
-//! chain, of frame pointers, goes on.
+//! a condition. framehop follows `.eh_frame` from a thread's registers and the top of its stack, and frame pointers through code
+//! that has no `.eh_frame`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -17,6 +17,24 @@ use super::event::{Call, Mapping, User};
 
 /// The longest chain.
 const DEPTH_MAX: usize = 24;
+
+/// Bytes of stack copied at each wait: enough for the C library's frames and some eight of their callers. The kernel could follow
+/// frame pointers itself, but where a chain ends in code without them it reads an address that nothing lies at, and the fault
+/// costs a futex call more than all else that tracing does.
+pub const BYTES: u32 = 1024;
+
+/// Frame pointer, link register where a machine has one, stack pointer and instruction pointer, in the order of their numbers; 0
+/// where we don't know a machine's.
+pub const REGISTERS: u64 = if cfg!(target_arch = "x86_64") {
+    1 << 6 | 1 << 7 | 1 << 8
+} else if cfg!(target_arch = "aarch64") {
+    1 << 29 | 1 << 30 | 1 << 31 | 1 << 32
+} else {
+    0
+};
+
+/// Whether a link register is among them.
+pub const WITH_LINK: bool = cfg!(target_arch = "aarch64");
 
 type Bytes = Arc<[u8]>;
 
@@ -55,7 +73,7 @@ struct Segment {
 }
 
 impl Unwinding {
-    /// Makes a call's chain complete, and drops what it was made from. `code` is what the process has in its address space.
+    /// Makes a call's chain, and drops what it was made from. `code` is what the process has in its address space.
     pub fn unwind(&mut self, pid: u32, code: &[Mapping], call: &mut Call) {
         let Some(user) = call.user.take() else { return };
         self.learn(pid, code);
@@ -70,7 +88,7 @@ impl Unwinding {
                 break;
             }
         }
-        call.stack = joined(chain, std::mem::take(&mut call.stack));
+        call.stack = chain;
     }
 
     /// Adds the code that is new since the last time.
@@ -158,40 +176,41 @@ fn registers(user: &User) -> UnwindRegsNative {
 
 /// What the stack holds at an address; nothing beyond the bytes that were kept.
 fn word(user: &User, address: u64) -> Option<u64> {
+    address.is_multiple_of(8).then_some(())?;
     let at = usize::try_from(address.checked_sub(user.sp)?).ok()?;
     let bytes = user.stack.get(at..at.checked_add(8)?)?;
     Some(u64::from_ne_bytes(bytes.try_into().ok()?))
-}
-
-/// The unwound chain, and behind its last frame that the kernel's chain knows, the rest of the kernel's. Where nothing was unwound the
-/// kernel's is all there is.
-fn joined(unwound: Vec<u64>, kernels: Vec<u64>) -> Vec<u64> {
-    let seam = unwound
-        .iter()
-        .enumerate()
-        .skip(1)
-        .rev()
-        .find_map(|(k, ip)| Some((k, kernels.iter().position(|other| other == ip)?)));
-    match seam {
-        _ if unwound.len() < 2 => kernels,
-        Some((k, at)) => {
-            let rest = kernels[at..].iter().copied();
-            unwound[..k].iter().copied().chain(rest).take(DEPTH_MAX).collect()
-        }
-        None => unwound,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Code that no file tells of is followed by its frame pointers, as far as the copy goes.
+    fn by_frame_pointers(fp: u64, words: &[u64]) -> Vec<u64> {
+        let stack = words.iter().flat_map(|w| w.to_ne_bytes()).collect();
+        let user = User { ip: 0xa0, sp: 0x1000, fp, lr: 0xa9, stack };
+        let mut call = Call { user: Some(user), ..Call::default() };
+        Unwinding::default().unwind(1, &[], &mut call);
+        assert_eq!(call.user, None);
+        call.stack
+    }
+
     #[test]
-    fn the_kernels_chain_goes_on_where_both_agree() {
-        assert_eq!(joined(vec![1, 2, 3, 4], vec![1, 4, 5, 6]), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(joined(vec![1, 2, 3], vec![1, 9]), [1, 2, 3], "a chain of its own");
-        assert_eq!(joined(vec![1], vec![1, 9]), [1, 9]);
-        assert_eq!(joined(Vec::new(), Vec::new()), [0; 0]);
+    fn frames_lead_to_callers_as_far_as_the_copy_goes() {
+        let words = [7, 0x1020, 0xa1, 9, 0x2000, 0xa2];
+        assert_eq!(by_frame_pointers(0x1008, &words), [0xa0, 0xa1, 0xa2]);
+        assert_eq!(by_frame_pointers(0x1008, &words[..5]), [0xa0, 0xa1], "cut off");
+    }
+
+    #[test]
+    fn what_is_no_frame_ends_the_chain() {
+        let words = [0x1000, 0xa1, 0x1010, 0];
+        assert!(by_frame_pointers(0x1000, &words).len() <= DEPTH_MAX, "leads to itself");
+        for fp in [0, 0xfff, 0x1001, 0x1020, u64::MAX, u64::MAX - 7] {
+            assert_eq!(by_frame_pointers(fp, &words), [0xa0], "{fp:#x}");
+        }
+        assert_eq!(by_frame_pointers(0x1000, &[]), [0xa0]);
     }
 
     #[test]
