@@ -4,6 +4,7 @@ use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -16,11 +17,13 @@ use crate::model::{
 };
 use crate::serve;
 use crate::sync::{Sequence, TestAndSet, TicketLock};
-use crate::workload::lock::family::Mcs;
-use crate::workload::lock::free::Counting;
+use crate::workload::lock::counter::Counters;
+use crate::workload::lock::family::{Clh, Mcs};
+use crate::workload::lock::free::{Counting, Shared};
 use crate::workload::lock::library::Functions;
+use crate::workload::lock::map::{Map, Maps, Papaya, Sharded};
 use crate::workload::lock::raw::{Raw, StdMutex};
-use crate::workload::lock::{Lock, Locked, Shape};
+use crate::workload::lock::{Apart, Lock, Locked, Shape};
 use crate::workload::{Cpu, Mem, Noop, Pipe, Serial, Sleep, Workload};
 
 type Make = dyn Fn(&Cell) -> Result<Box<dyn AnyWorkload>, Error>;
@@ -93,10 +96,13 @@ impl Program {
             .lock("ttas", TestAndSet::new)
             .lock("ticket", TicketLock::new)
             .lock("mcs", || Mcs::new(()))
+            .lock("clh", || Clh::new(()))
             .lock("seqlock", Sequence::new)
             .lock("tokio_mutex", tokio::sync::Mutex::default)
-            .counter("atomic", Counting::atomic)
-            .counter("sharded", Counting::sharded)
+            .counter("atomic", |_| 1)
+            .counter("sharded", |cell| u64::from(cell.of))
+            .map::<Papaya>("map_papaya")
+            .map::<Sharded>("map_sharded")
             // The first once more, by each of the ways that locks of the user's own are called.
             .raw_lock::<StdMutex>("mutex-raw")
             .library("mutex-c", |_| Ok(Functions::of_std()))
@@ -139,8 +145,22 @@ impl Program {
         })
     }
 
-    fn counter(self, name: &str, make: fn(&Cell) -> Result<Counting, Error>) -> Self {
-        self.locked(name, move |cell| Ok(Box::new(make(cell)?)))
+    fn counter(self, name: &str, parts: fn(&Cell) -> u64) -> Self {
+        self.locked(name, move |cell| {
+            let (shape, parts) = (Shape::of(cell)?, parts(cell));
+            Ok(if shape.packed {
+                counting(shape, Counters::<AtomicU64>::new(shape.locks, parts))
+            } else {
+                counting(shape, Counters::<Apart<AtomicU64>>::new(shape.locks, parts))
+            })
+        })
+    }
+
+    pub(crate) fn map<M: Map>(self, name: &str) -> Self {
+        self.locked(name, |cell| {
+            let shape = Shape::of(cell)?;
+            Ok(Box::new(Counting::<_, false>::new(shape, Maps::<M>::new(shape.locks))))
+        })
     }
 
     fn locked(
@@ -297,6 +317,15 @@ impl Program {
         }
         raise_file_limit();
         serve::serve(&self, io::stdin().lock(), BufWriter::new(io::stdout().lock()))
+    }
+}
+
+/// The loop that does nothing but add is compiled by itself.
+fn counting(shape: Shape, shared: impl Shared) -> Box<dyn AnyWorkload> {
+    if shape.bare() {
+        Box::new(Counting::<_, true>::new(shape, shared))
+    } else {
+        Box::new(Counting::<_, false>::new(shape, shared))
     }
 }
 

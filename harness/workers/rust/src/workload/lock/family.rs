@@ -1,7 +1,10 @@
 //! The locks that come with the worker, each as its library offers it: nothing is added to their ways
 //! in and out.
 
+use std::cell::Cell;
 use std::sync::{Mutex, PoisonError, RwLock};
+
+use clhlock::raw::MutexNode;
 
 use super::Lock;
 use crate::sync::{Sequence, TestAndSet, TicketLock};
@@ -80,6 +83,26 @@ impl Lock for Mcs {
     #[inline]
     fn with<R>(&self, inside: impl FnOnce() -> R) -> R {
         self.lock_then(|_held| inside())
+    }
+}
+
+/// The queue lock of T. S. Craig (1993) and of P. Magnussen, A. Landin and E. Hagersten (IPPS 1994), as the crate
+/// `clhlock` has it; who waits long yields the CPU.
+pub(crate) type Clh = clhlock::raw::yields::backoff::Mutex<()>;
+
+thread_local! {
+    /// A thread's place in the queue. One that leaves takes the place of the thread before it along, and comes
+    /// back with it; the crate would allocate one for each acquisition.
+    static PLACE: Cell<Option<MutexNode>> = const { Cell::new(None) };
+}
+
+impl Lock for Clh {
+    #[inline]
+    fn with<R>(&self, inside: impl FnOnce() -> R) -> R {
+        let held = self.lock_with(PLACE.take().unwrap_or_default());
+        let result = inside();
+        PLACE.set(Some(held.unlock()));
+        result
     }
 }
 

@@ -1,13 +1,11 @@
-//! What is used instead of a lock where all that must be shared is a counter: an atomic addition, and a
-//! counter in parts. All steps are done outside of it; it is never held.
+//! What is used instead of a lock: counters (`counter`) and maps (`map`) that several workers may change at once. All
+//! steps are done outside of it; it is never held.
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::record::{Board, Lanes, Stamps};
-use super::{Apart, Choice, Shape};
-use crate::cell::Cell;
+use super::{Choice, Shape};
 use crate::error::Error;
 use crate::go::Go;
 use crate::report::Hist;
@@ -17,164 +15,141 @@ use crate::wire::Line;
 use crate::workload::cpu::minstd;
 use crate::workload::{Op, Workload};
 
-/// A counter in `parts` parts, each in lines of its own or one beside the other.
-#[derive(Debug)]
-pub(crate) struct Counter {
-    parts: u64,
-    words: Words,
+/// Additions that share a reading of the clock where they are all that is done: as many as of `noop`.
+const BATCH: u64 = 1024;
+
+/// What workers share; each has a copy of the handle.
+pub(crate) trait Shared: Clone + std::fmt::Debug + Send + Sync + 'static {
+    /// This copy is worker `w`'s.
+    fn of(&mut self, _w: u32) {}
+
+    /// Worker `w` adds one to the `k`th of the cell.
+    fn add(&mut self, k: usize, w: u32);
+
+    /// Reads the `k`th; whether there was anything to read.
+    fn read(&mut self, k: usize) -> bool;
+
+    /// All additions that it holds.
+    fn sum(&self) -> u64;
 }
 
+/// The workload of one cell; `BARE` if it does nothing but add to one counter.
 #[derive(Debug)]
-enum Words {
-    Padded(Box<[Apart<AtomicU64>]>),
-    Packed(Box<[AtomicU64]>),
-}
-
-impl Counter {
-    fn new(counters: u64, parts: u64, packed: bool) -> Self {
-        let words = (0..counters * parts).map(|_| AtomicU64::new(0));
-        let words = if packed {
-            Words::Packed(words.collect())
-        } else {
-            Words::Padded(words.map(Apart).collect())
-        };
-        Self { parts, words }
-    }
-
-    /// The word of a counter that worker `w` adds to.
-    #[inline]
-    fn word(&self, counter: usize, w: u32) -> &AtomicU64 {
-        let k = counter * self.parts as usize + (u64::from(w) % self.parts) as usize;
-        match &self.words {
-            Words::Padded(words) => &words[k].0,
-            Words::Packed(words) => &words[k],
-        }
-    }
-
-    /// All parts of a counter.
-    fn read(&self, counter: usize) -> u64 {
-        (0..self.parts).map(|w| self.word(counter, w as u32).load(Ordering::Relaxed)).sum()
-    }
-}
-
-/// The workload of one cell.
-#[derive(Debug)]
-pub(crate) struct Counting {
+pub(crate) struct Counting<S, const BARE: bool> {
     shape: Shape,
-    common: Arc<Common>,
+    shared: S,
+    board: Arc<Board>,
 }
 
-#[derive(Debug)]
-struct Common {
-    counter: Counter,
-    board: Board,
-}
-
-impl Counting {
-    /// One word for all workers.
-    pub(crate) fn atomic(cell: &Cell) -> Result<Self, Error> {
-        Self::in_parts(cell, 1)
-    }
-
-    /// A word for each worker.
-    pub(crate) fn sharded(cell: &Cell) -> Result<Self, Error> {
-        Self::in_parts(cell, u64::from(cell.of))
-    }
-
-    fn in_parts(cell: &Cell, parts: u64) -> Result<Self, Error> {
-        let shape = Shape::of(cell)?;
-        let counter = Counter::new(shape.locks, parts, shape.packed);
-        Ok(Self { shape, common: Arc::new(Common { counter, board: Board::new() }) })
-    }
-
-    fn sum(&self) -> u64 {
-        (0..self.shape.locks as usize).map(|k| self.common.counter.read(k)).sum()
+impl<S: Shared, const BARE: bool> Counting<S, BARE> {
+    pub(crate) fn new(shape: Shape, shared: S) -> Self {
+        Self { shape, shared, board: Arc::new(Board::new()) }
     }
 }
 
-impl Workload for Counting {
-    type Op = Adding;
+impl<S: Shared, const BARE: bool> Workload for Counting<S, BARE> {
+    type Op = Adding<S, BARE>;
 
-    fn op(&self, w: u32) -> Result<Adding, Error> {
+    fn op(&self, w: u32) -> Result<Adding<S, BARE>, Error> {
+        let mut shared = self.shared.clone();
+        shared.of(w);
         Ok(Adding {
             w,
             shape: self.shape,
             choice: Choice::of(w),
-            common: self.common.clone(),
+            shared,
+            board: self.board.clone(),
             lanes: Lanes::default(),
             stopwatch: Stopwatch::detect(),
         })
     }
 
     fn begin(&self, go: &Go) {
-        self.common.board.begin(go, self.sum());
+        self.board.begin(go, self.shared.sum());
     }
 
     /// There are no owners.
     fn end(&self, _: &Go) -> Vec<Line> {
-        self.common.board.end(self.sum())
+        self.board.end(self.shared.sum())
     }
 
     fn batch(&self) -> u64 {
-        self.shape.batch()
+        if BARE { BATCH } else { self.shape.batch() }
     }
 
     fn chosen(&self) -> Vec<(&'static str, u64)> {
-        self.shape.chosen()
+        let mut chosen = self.shape.chosen();
+        chosen.retain(|(key, _)| !BARE || *key != "batch");
+        chosen.extend(BARE.then_some(("batch", BATCH)));
+        chosen
     }
+}
+
+/// What a reader must not miss.
+#[cold]
+fn lost() -> Stop {
+    Stop::Wrong(
+        "a reader did not find what was there before anybody began: it loses data".to_owned(),
+    )
 }
 
 /// One worker's operations.
 #[derive(Debug)]
-pub(crate) struct Adding {
+pub(crate) struct Adding<S, const BARE: bool> {
     w: u32,
     shape: Shape,
     choice: Choice,
-    common: Arc<Common>,
+    shared: S,
+    board: Arc<Board>,
     lanes: Lanes,
     stopwatch: Stopwatch,
 }
 
-impl Adding {
-    #[inline]
-    fn count(&mut self, i: u64) {
+impl<S: Shared, const BARE: bool> Adding<S, BARE> {
+    #[inline(always)]
+    fn once(&mut self, i: u64) -> Result<(), Stop> {
         let k = self.choice.next(self.shape.locks);
-        let counter = &self.common.counter;
-        if self.shape.reads(i) {
-            black_box(counter.read(k));
-        } else {
-            counter.word(k, self.w).fetch_add(1, Ordering::Relaxed);
+        if !self.shape.reads(i) {
+            self.shared.add(k, self.w);
+        } else if !self.shared.read(k) {
+            return Err(lost());
         }
+        Ok(())
     }
 
     #[inline]
-    fn timed<T: Timer>(&mut self, i: u64, timer: T) -> u64 {
+    fn timed(&mut self, i: u64, timer: impl Timer) -> Result<u32, Stop> {
         let x = black_box(minstd(black_box(1 + i % 64), self.shape.steps()));
         let mut stamps = Stamps { requested: timer.end(), ..Stamps::default() };
-        self.count(i);
+        self.once(i)?;
         stamps.acquired = timer.end();
         self.lanes.wait(timer, self.shape.reads(i), &stamps);
-        x
+        Ok(x as u32)
     }
 }
 
-impl Op for Adding {
+impl<S: Shared, const BARE: bool> Op for Adding<S, BARE> {
     #[inline]
     fn run(&mut self, i: u64) -> Result<u32, Stop> {
+        if BARE {
+            self.shared.add(0, self.w);
+            // The result of no steps; it need not be opaque, since the addition can't be left out.
+            return Ok((1 + i % 64) as u32);
+        }
         let x = black_box(minstd(black_box(1 + i % 64), self.shape.steps()));
-        self.count(i);
+        self.once(i)?;
         Ok(x as u32)
     }
 
     fn run_timed(&mut self, i: u64) -> Result<u32, Stop> {
-        Ok(match self.stopwatch {
+        match self.stopwatch {
             Stopwatch::Counter(timer) => self.timed(i, timer),
             Stopwatch::Gettime(timer) => self.timed(i, timer),
-        } as u32)
+        }
     }
 
     fn arm(&mut self) {
-        self.lanes = self.common.board.lanes();
+        self.lanes = self.board.lanes();
     }
 
     fn record(&mut self, on: bool) {

@@ -1,10 +1,12 @@
 //! `lock`: a closed loop whose operations do a share of their work under a lock. What is locked, the
-//! counter that proves it, and the cell's parameters are here; the locks themselves are in `family`,
-//! `free` and `library`, what is recorded in `record`.
+//! counter that proves it, and the cell's parameters are here; the locks themselves are in `family`, `raw`
+//! and `library`, what does without in `free`, `counter` and `map`, what is recorded in `record`.
 
+pub(crate) mod counter;
 pub(crate) mod family;
 pub(crate) mod free;
 pub(crate) mod library;
+pub(crate) mod map;
 pub(crate) mod raw;
 mod record;
 
@@ -112,6 +114,11 @@ impl Shape {
         if self.steps() < STEPS_ALONE { BATCH } else { 1 }
     }
 
+    /// Whether nothing is done outside, inside, or with others of its kind.
+    pub(crate) fn bare(&self) -> bool {
+        self.steps() == 0 && self.readers == 0 && self.locks == 1
+    }
+
     fn chosen(&self) -> Vec<(&'static str, u64)> {
         let mut chosen = vec![("steps", self.steps()), ("permille", self.permille)];
         if self.batch() != 1 {
@@ -161,7 +168,7 @@ struct Slot<L> {
 /// In cache lines of its own (two, for the adjacent-line prefetcher).
 #[derive(Debug)]
 #[repr(align(128))]
-struct Apart<T>(T);
+pub(crate) struct Apart<T>(T);
 
 #[derive(Debug)]
 enum Slots<L> {

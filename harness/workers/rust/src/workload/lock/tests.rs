@@ -53,7 +53,7 @@ fn numbers(line: &Line, key: &str) -> Vec<u64> {
 fn every_lock_excludes_and_says_what_was_waited_for() {
     let program = Program::new();
     let names = program.lock_names();
-    assert!(names.len() >= 13, "{names:?}");
+    assert!(names.len() >= 16, "{names:?}");
     for (k, lock) in names.iter().enumerate() {
         for (workers, readers, locks, layout) in
             [(1, 0, 1, "padded"), (2, 0, 1, "padded"), (6, 500, 3, "packed")]
@@ -78,7 +78,7 @@ fn every_lock_excludes_and_says_what_was_waited_for() {
 }
 
 fn acquisitions(released: &Released, lock: &str, workers: u32) {
-    let held = !["atomic", "sharded"].contains(&lock);
+    let held = !["atomic", "sharded", "map_papaya", "map_sharded"].contains(&lock);
     for r in &released.reports {
         let n = |name| released.n(r, name);
         assert_eq!(n("op"), n("wait") + n("read_wait"), "{lock}");
@@ -123,6 +123,55 @@ fn a_lock_that_does_not_exclude_loses_additions_and_shows_readers_what_changes()
     let error = seen.expect("a reader that never saw a writer");
     assert_eq!(error.kind().name(), "checksum");
     assert!(error.to_string().contains("does not exclude"), "{error}");
+}
+
+/// Additions to one key at once lose one of them; key 7 goes when it is read.
+#[derive(Debug)]
+struct Lossy(Box<[AtomicU64]>);
+
+impl map::Map for Lossy {
+    fn new() -> Self {
+        Self((0..1024).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    fn get(&self, key: u64) -> Option<u64> {
+        (key != 7).then(|| self.0[key as usize].load(Ordering::Relaxed))
+    }
+
+    fn add(&self, _: u64) {
+        let n = self.0[0].load(Ordering::Relaxed);
+        std::hint::black_box(minstd(1, 100));
+        self.0[0].store(n + 1, Ordering::Relaxed);
+    }
+
+    fn sum(&self) -> u64 {
+        self.0.iter().map(|n| n.load(Ordering::Relaxed)).sum()
+    }
+}
+
+#[test]
+fn a_map_that_loses_what_was_written_or_was_there_is_found_out() {
+    let program = Program::new().map::<Lossy>("lossy");
+    let lost = (0..50).any(|_| {
+        let released = release(&program, cell("lossy", 2), Pass::Throughput).unwrap();
+        released.guarded() < released.writes(0)
+    });
+    assert!(lost, "two at once, and not one addition lost");
+    let missed = release(&program, cell("lossy", 1).with("readers", 1000), Pass::Throughput);
+    let error = missed.err().expect("a reader that never looked for key 7");
+    assert_eq!(error.kind().name(), "checksum");
+    assert!(error.to_string().contains("did not find"), "{error}");
+}
+
+#[test]
+fn a_bare_counter_reads_the_clock_as_seldom_as_noop() {
+    let job = |steps: u64| {
+        let cell = Cell::new("lock", "threads", 1).with("lock", "atomic").with("steps", steps);
+        let released = release(&Program::new(), cell, Pass::Throughput).unwrap();
+        released.reports[0].total.ops
+    };
+    assert!(job(0).is_multiple_of(1024), "a batch is done to its end");
+    assert!(job(400) > 0);
 }
 
 #[test]
