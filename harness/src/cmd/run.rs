@@ -157,6 +157,8 @@ fn spec(args: &RunArgs) -> Result<Spec, Unable> {
         let (workload, key) = key.split_once('.').unwrap_or(("", key));
         let of = spec.params.entry(workload.to_owned()).or_default();
         of.insert(key.to_owned(), value.split(',').map(str::to_owned).collect());
+        // Who says what to measure wants that, and not the plan's further cells.
+        spec.also.retain(|other, _| !workload.is_empty() && other != workload);
     }
     spec.check().map_err(|e| Unable(e.what))?;
     Ok(spec)

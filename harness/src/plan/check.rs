@@ -1,7 +1,7 @@
 //! What no plan can have, whatever the machine, and where it stands in the plan. Reads no file.
 
 use super::locate::Source;
-use super::spec::{Spec, nearest};
+use super::spec::{Spec, Values, nearest};
 use crate::Unable;
 
 /// Placement policies by name.
@@ -124,21 +124,32 @@ impl Spec {
 
     fn check_params(&self) -> Result<(), Wrong> {
         for (workload, params) in &self.params {
-            for (key, values) in params {
-                let path = ["params", workload, key];
-                if reserved_key(key) {
-                    let what = format!("parameter `{key}`: the protocol itself uses that key");
-                    return Err(Wrong::key(&path, what));
-                }
-                if let Some(what) = unknown_param(&[workload], key) {
-                    return Err(Wrong::key(&path, what));
-                }
-                if values.is_empty() {
-                    let what = format!("parameter `{key}`: at least one value expected");
-                    return Err(Wrong::value(&path, what));
-                }
+            check_values(workload, params, &["params", workload])?;
+        }
+        for (workload, tables) in &self.also {
+            for (k, params) in tables.iter().enumerate() {
+                check_values(workload, params, &["also", workload, &k.to_string()])?;
             }
         }
         Ok(())
     }
+}
+
+/// Parameters of a workload, which stand at `path`.
+fn check_values(workload: &str, params: &Values, path: &[&str]) -> Result<(), Wrong> {
+    for (key, values) in params {
+        let path = [path, &[key]].concat();
+        if reserved_key(key) {
+            let what = format!("parameter `{key}`: the protocol itself uses that key");
+            return Err(Wrong::key(&path, what));
+        }
+        if let Some(what) = unknown_param(&[workload], key) {
+            return Err(Wrong::key(&path, what));
+        }
+        if values.is_empty() {
+            let what = format!("parameter `{key}`: at least one value expected");
+            return Err(Wrong::value(&path, what));
+        }
+    }
+    Ok(())
 }

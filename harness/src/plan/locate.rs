@@ -1,5 +1,6 @@
 //! Where in a plan file something stands, as `file:line:column`. Judges nothing.
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The text of a plan file.
@@ -12,7 +13,7 @@ pub(super) struct Source<'a> {
 impl<'a> Source<'a> {
     /// `shown` is the file's name in errors. Text that is no TOML has places too, but no keys.
     pub(super) fn new(text: &'a str, shown: &'a str) -> Self {
-        let table = DeTable::parse(text).ok().map(toml::Spanned::into_inner);
+        let table = DeTable::parse(text).ok().map(Spanned::into_inner);
         Self { shown, text, table }
     }
 
@@ -36,28 +37,39 @@ impl<'a> Source<'a> {
     }
 
     fn place(&self, path: &[&str], of_key: bool) -> String {
-        let (Some((last, head)), Some(table)) = (path.split_last(), &self.table) else {
-            return self.shown.to_owned();
-        };
-        let found = head.iter().try_fold(table, |t, key| t.get(*key)?.get_ref().as_table());
-        let byte = found.and_then(|t| {
+        let Some((last, head)) = path.split_last() else { return self.shown.to_owned() };
+        let found = self.table(head).and_then(|t| {
             let (key, value) = t.get_key_value(*last)?;
             Some(if of_key { key.span().start } else { value.span().start })
         });
-        byte.or_else(|| self.item(head, last)).map_or(self.shown.to_owned(), |b| self.at(b))
+        found.or_else(|| self.item(head, last)).map_or(self.shown.to_owned(), |b| self.at(b))
+    }
+
+    /// The table behind these keys; of several of one name the one with that number.
+    fn table(&self, path: &[&str]) -> Option<&DeTable<'a>> {
+        let (first, rest) = match path.split_first() {
+            None => return self.table.as_ref(),
+            Some((first, rest)) => (self.table.as_ref()?.get(*first)?, rest),
+        };
+        rest.iter().try_fold(first, |value, key| inner(value, key))?.get_ref().as_table()
     }
 
     /// An item of the list behind these keys, by its text.
     fn item(&self, path: &[&str], text: &str) -> Option<usize> {
         let (last, head) = path.split_last()?;
-        let start = self.table.as_ref()?;
-        let table = head.iter().try_fold(start, |t, key| t.get(*key)?.get_ref().as_table())?;
-        let items = table.get(*last)?.get_ref().as_array()?;
+        let items = self.table(head)?.get(*last)?.get_ref().as_array()?;
         let is = |v: &DeValue<'_>| match v {
             DeValue::Integer(i) => i.as_str() == text,
             other => other.as_str() == Some(text),
         };
         items.iter().find(|v| is(v.get_ref())).map(|v| v.span().start)
+    }
+}
+
+fn inner<'t, 'a>(value: &'t Spanned<DeValue<'a>>, key: &str) -> Option<&'t Spanned<DeValue<'a>>> {
+    match value.get_ref() {
+        DeValue::Array(all) => all.get(key.parse::<usize>().ok()?),
+        other => other.as_table()?.get(key),
     }
 }
 
@@ -80,5 +92,9 @@ mod tests {
             assert_eq!(source.value(nowhere), "f", "{nowhere:?}");
         }
         assert_eq!(Source::new("= =", "f").value(&["a"]), "f");
+        let source = Source::new("[[a.b]]\nc = 1\n[[a.b]]\nc = [2, 30]\n", "f");
+        assert_eq!(source.key(&["a", "b", "1", "c"]), "f:4:1");
+        assert_eq!(source.value(&["a", "b", "1", "c", "30"]), "f:4:9");
+        assert_eq!(source.value(&["a", "b", "2", "c"]), "f");
     }
 }

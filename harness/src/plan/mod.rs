@@ -12,7 +12,7 @@ use amdahl_schema::{Arm, Pass, Placement, Plan, PlannedBlock, PlannedTrial};
 pub use amdahl_stats::SplitMix;
 pub use check::{Wrong, reserved_key};
 pub use cost::{block_cost, trial_cost, window_needed_ns};
-pub use spec::{Counts, Params, Places, Spec, nearest, parse_budget};
+pub use spec::{Counts, Params, Places, Spec, Values, nearest, parse_budget};
 
 use crate::Unable;
 use crate::worker::golden::MICRO_KINDS;
@@ -156,7 +156,10 @@ fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, Stri
     }
     let models = || site.models.iter().filter(|m| named_by(&spec.models, &m.id));
     if chosen.contains(&"lock") {
-        locks_exist(spec, &models().flat_map(|m| &m.locks).collect())?;
+        let params = ["", "lock"].iter().filter_map(|of| spec.params.get(*of));
+        locks_exist(spec, params, models())?;
+        // A plan's further cells are left out of a run of models that have no such lock.
+        locks_exist(spec, spec.also.get("lock").into_iter().flatten(), site.models.iter())?;
     }
     Ok(models()
         .flat_map(|m| {
@@ -168,11 +171,16 @@ fn selected<'a>(spec: &Spec, site: &Site<'a>) -> Result<Vec<(&'a ModelInfo, Stri
 
 /// Each language has locks of its own, so a lock that one model has and others have not is fine; one that nobody has
 /// is a typing error.
-fn locks_exist(spec: &Spec, known: &BTreeSet<&String>) -> Result<(), Unable> {
-    let asked = ["", "lock"].iter().filter_map(|of| spec.params.get(*of)?.get("lock"));
-    let unknown = asked.flatten().find(|lock| !known.contains(lock) && !known.is_empty());
+fn locks_exist<'c, 'm>(
+    spec: &Spec,
+    cells: impl Iterator<Item = &'c Values>,
+    models: impl Iterator<Item = &'m ModelInfo>,
+) -> Result<(), Unable> {
+    let known: BTreeSet<&str> = models.flat_map(|m| &m.locks).map(String::as_str).collect();
+    let mut asked = cells.filter_map(|values| values.get("lock")).flatten();
+    let unknown = asked.find(|lock| !known.contains(lock.as_str()) && !known.is_empty());
     unknown.map_or(Ok(()), |lock| {
-        let close = nearest(lock, known.iter().map(|k| k.as_str()));
+        let close = nearest(lock, known.iter().copied());
         let what = format!("no lock `{lock}`{close}; `amdahl list` shows all");
         Err(named(&spec.places.params, "lock", &what))
     })
@@ -301,7 +309,7 @@ fn counts(spec: &Spec, site: &Site<'_>, workload: &str) -> (Vec<u32>, Vec<u32>) 
     (ends, others)
 }
 
-/// Every combination of the values of a workload's parameters.
+/// Every combination of the values of a workload's parameters; behind them those of its further cells.
 fn params(spec: &Spec, model: &ModelInfo, workload: &str) -> Vec<BTreeMap<String, String>> {
     let own = |key: &str, values: &[&str]| {
         (key.to_owned(), values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>())
@@ -311,18 +319,31 @@ fn params(spec: &Spec, model: &ModelInfo, workload: &str) -> Vec<BTreeMap<String
         "pipe" => BTreeMap::from([own("delay_ns", &["1000000"])]),
         "mem" => BTreeMap::from([own("kind", &["chase", "stream"])]),
         "serial" => BTreeMap::from([own("permille", &["250"])]),
-        "lock" => {
-            BTreeMap::from([own("permille", &["250"]), ("lock".to_owned(), model.locks.clone())])
-        }
+        "lock" => BTreeMap::from([own("permille", &["250"])]),
         "micro" => BTreeMap::from([own("kind", &MICRO_KINDS)]),
         _ => BTreeMap::new(),
     };
     for of in ["", workload] {
         values.extend(spec.params.get(of).cloned().unwrap_or_default());
     }
-    if workload == "lock" {
-        values.entry("lock".to_owned()).or_default().retain(|lock| model.locks.contains(lock));
-    }
+    let also = spec.also.get(workload).into_iter().flatten().cloned();
+    let mut sets: Vec<_> = [values]
+        .into_iter()
+        .chain(also)
+        .flat_map(|mut values| {
+            if workload == "lock" {
+                let locks = values.entry("lock".to_owned()).or_insert_with(|| model.locks.clone());
+                locks.retain(|lock| model.locks.contains(lock));
+            }
+            combinations(values)
+        })
+        .collect();
+    let mut seen = BTreeSet::new();
+    sets.retain(|set| seen.insert(set.clone()));
+    sets
+}
+
+fn combinations(values: Values) -> Vec<BTreeMap<String, String>> {
     values.into_iter().fold(vec![BTreeMap::new()], |sets, (key, values)| {
         let with = |set: &BTreeMap<String, String>, value: &String| {
             let mut set = set.clone();

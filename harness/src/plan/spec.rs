@@ -56,11 +56,15 @@ struct File {
     placement: Option<String>,
     latency_blocks: Option<u32>,
     counter_blocks: Option<u32>,
-    params: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    params: BTreeMap<String, Table>,
+    also: BTreeMap<String, Vec<Table>>,
 }
 
-/// By workload (empty: every workload) and key, the values to measure.
-pub type Params = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+/// By key, the values to measure.
+pub type Values = BTreeMap<String, Vec<String>>;
+
+/// By workload; empty: every workload.
+pub type Params = BTreeMap<String, Values>;
 
 /// Where a plan file names models and workloads, by name; empty for what the command line named.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -108,6 +112,8 @@ pub struct Spec {
     pub counter_blocks: u32,
     /// Parameters by workload, each with the values it takes.
     pub params: Params,
+    /// By workload, further cells: each a table as in `params`, which it does not share.
+    pub also: BTreeMap<String, Vec<Values>>,
     /// Where the file has the names that only the machine can check.
     pub places: Places,
 }
@@ -174,6 +180,7 @@ impl Spec {
             latency_blocks: f.latency_blocks.or(standard.latency_blocks).expect("in standard"),
             counter_blocks: f.counter_blocks.or(standard.counter_blocks).expect("in standard"),
             params: all_texts(f.params).map_err(|e| e.at(&source))?,
+            also: further(f.also).map_err(|e| e.at(&source))?,
         };
         spec.check().map_err(|e| e.at(&source))?;
         Ok(spec)
@@ -211,23 +218,37 @@ fn parse(text: &str, shown: &str) -> Result<File, Unable> {
     })
 }
 
-type Tables = BTreeMap<String, BTreeMap<String, toml::Value>>;
+type Table = BTreeMap<String, toml::Value>;
 
-fn all_texts(params: Tables) -> Result<Params, Wrong> {
-    let mut all = Params::new();
-    for (workload, params) in params {
-        let of = all.entry(workload.clone()).or_default();
-        for (key, value) in params {
-            let values = texts(value).ok_or_else(|| {
-                let what = format!(
-                    "parameter `{key}`: a number, a text or true/false expected, or a list of them"
-                );
-                Wrong::value(&["params", &workload, &key], what)
-            })?;
-            of.insert(key, values);
-        }
-    }
-    Ok(all)
+fn all_texts(params: BTreeMap<String, Table>) -> Result<Params, Wrong> {
+    let of = |(workload, table): (String, Table)| {
+        let values = values(table, &["params", &workload])?;
+        Ok((workload, values))
+    };
+    params.into_iter().map(of).collect()
+}
+
+fn further(also: BTreeMap<String, Vec<Table>>) -> Result<BTreeMap<String, Vec<Values>>, Wrong> {
+    let of = |(workload, tables): (String, Vec<Table>)| {
+        let one = |(k, table): (usize, Table)| values(table, &["also", &workload, &k.to_string()]);
+        let all: Result<_, Wrong> = tables.into_iter().enumerate().map(one).collect();
+        Ok((workload, all?))
+    };
+    also.into_iter().map(of).collect()
+}
+
+/// A table that stands at `path`.
+fn values(table: Table, path: &[&str]) -> Result<Values, Wrong> {
+    let one = |(key, value): (String, toml::Value)| {
+        let values = texts(value).ok_or_else(|| {
+            let what = format!(
+                "parameter `{key}`: a number, a text or true/false expected, or a list of them"
+            );
+            Wrong::value(&[path, &[&key]].concat(), what)
+        })?;
+        Ok((key, values))
+    };
+    table.into_iter().map(one).collect()
 }
 
 /// One value or a list of them; nothing where it is neither.
@@ -317,6 +338,13 @@ mod tests {
             ("[params.sleep]\nsleep_ns = {a = 1}", "p.toml:2:12", "`sleep_ns`: a number, a text"),
             ("[params.sleep]\n\nslep_ns = 5", "p.toml:3:1", "no parameter `slep_ns`; did you mean"),
             ("params.sleep.sleep_ns = []", "p.toml:1:25", "at least one value"),
+            (
+                "[[also.lock]]\nlayout = \"packed\"\n[[also.lock]]\nlayot = 1",
+                "p.toml:4:1",
+                "mean layout",
+            ),
+            ("[[also.lock]]\nseed = 1", "p.toml:2:1", "the protocol itself"),
+            ("[[also.lock]]\nsteps = {a = 1}", "p.toml:2:9", "`steps`: a number, a text"),
         ] {
             let e = Spec::from_text("p", text, "p.toml").unwrap_err().to_string();
             assert!(e.starts_with(&format!("{at}: ")) && e.contains(what), "{text:?}: {e}");

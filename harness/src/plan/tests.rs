@@ -225,6 +225,20 @@ fn a_list_of_values_makes_a_cell_of_each() {
 }
 
 #[test]
+fn further_cells_have_parameters_of_their_own_and_none_twice() {
+    let text = "[params.sleep]\nsleep_ns = [5, 6]\n[[also.sleep]]\nsleep_ns = [6, 7]\n";
+    let mut spec = Spec::from_text("p", text, "p.toml").unwrap();
+    spec.models = vec!["rust/threads".to_owned()];
+    spec.workloads = vec!["sleep".to_owned()];
+    let plan = with_site(&models(), 2, |site| plan(&spec, site, 1).unwrap());
+    let values: BTreeSet<&str> =
+        plan.blocks.iter().map(|b| b.params["sleep_ns"].as_str()).collect();
+    assert_eq!(values.into_iter().collect::<Vec<_>>(), ["5", "6", "7"]);
+    let firsts = plan.blocks.iter().filter(|b| (b.block, b.tier) == (0, plan.blocks[0].tier));
+    assert_eq!(firsts.count(), 3, "a block of each, not two of 6");
+}
+
+#[test]
 fn each_model_meets_the_locks_it_has_and_nobody_s_lock_is_an_error() {
     let with = |id: &str, locks: &[&str]| ModelInfo {
         workloads: vec!["lock".to_owned()],
@@ -234,6 +248,9 @@ fn each_model_meets_the_locks_it_has_and_nobody_s_lock_is_an_error() {
     let models = [with("rust/threads", &["mutex", "ticket"]), with("cpp/threads", &["mutex"])];
     let mut spec = Spec::file(std::path::Path::new("lock")).unwrap();
     (spec.models, spec.latency_blocks) = (Vec::new(), 1);
+    let e = with_site(&models, 2, |site| plan(&spec, site, 1)).unwrap_err().to_string();
+    assert!(e.contains("no lock `sharded`"), "of a further cell too: {e}");
+    spec.also.clear();
     let cells = |spec: &Spec| {
         let p = with_site(&models, 2, |site| plan(spec, site, 1)).unwrap();
         let name = |b: &PlannedBlock| (b.model.clone(), b.params["lock"].clone());
