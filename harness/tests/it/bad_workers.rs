@@ -1,6 +1,7 @@
 //! Real processes that break every promise: the trial says which, and nothing is left running.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -18,14 +19,23 @@ const HELLO: &str =
 
 /// Runs a trial of a worker that is a shell script.
 fn trial(script: &str) -> Trial {
+    let argv = ["sh", "-c", script].map(Into::into).to_vec();
+    trial_of(argv, &Quiet::default(), "cpu", 1, &[])
+}
+
+/// Runs a short trial, with short limits, of any worker.
+pub(crate) fn trial_of(
+    argv: Vec<OsString>,
+    outside: &Quiet,
+    workload: &str,
+    workers: u32,
+    params: &[(&str, &str)],
+) -> Trial {
     let launcher = ProcessLauncher { amdahl: PathBuf::from(env!("CARGO_BIN_EXE_amdahl")) };
-    let quiet = Quiet::default();
     let short = Duration::from_millis(700);
     let limits =
         Limits { hello: Duration::from_secs(10), prepare: short, go: short, collect: short };
-    let stage =
-        Stage { launcher: &launcher, outside: &quiet, amdahl: launcher.amdahl.clone(), limits };
-    let argv = ["sh", "-c", script].map(Into::into).to_vec();
+    let stage = Stage { launcher: &launcher, outside, amdahl: launcher.amdahl.clone(), limits };
     let found = Found {
         runtime: Runtime {
             id: "sh".to_owned(),
@@ -42,7 +52,7 @@ fn trial(script: &str) -> Trial {
     };
     let planned = PlannedTrial {
         seq: 0,
-        workers: 1,
+        workers,
         arm: Arm::Model,
         pass: Pass::Throughput,
         counter_set: 0,
@@ -52,13 +62,14 @@ fn trial(script: &str) -> Trial {
         window_ns: 1_000_000,
         windows_n: 1,
     };
+    let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     let block = PlannedBlock {
         block: 0,
         tier: 0,
         spare: false,
         model: "sh/threads".to_owned(),
-        workload: "cpu".to_owned(),
-        params: BTreeMap::new(),
+        workload: workload.to_owned(),
+        params: params.iter().map(own).collect(),
         trials: vec![planned.clone()],
     };
     stage.execute(&found, &block, &planned)

@@ -1,9 +1,14 @@
 //! A lock of the user's, from the page that teaches it to the verdict on it: the one that works, and those that do not.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use amdahl_schema::{Pass, Status, Trial, read_run};
+
+use crate::bad_workers::trial_of;
+use crate::fake::Quiet;
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../CONTRIBUTING.md");
@@ -103,6 +108,25 @@ fn the_adapters_cost_is_printed_where_both_ways_were_measured() {
     }
 }
 
+#[test]
+fn counters_that_share_lines_are_measured_beside_those_that_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_amdahl"))
+        .args(["run", "lock", "--workers", "2", "--blocks", "2", "--json", "--out"])
+        .arg(dir.path())
+        .args(["--param", "lock.lock=sharded", "--param", "lock.layout=packed,padded"])
+        .args(["--param", "lock.steps=0"])
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let [one] = json["layouts"].as_array().unwrap().as_slice() else { panic!("{json}") };
+    assert_eq!((&one["model"], &one["workers"]), (&"rust/threads".into(), &2.into()));
+    assert!(one["cell"].as_str().unwrap().contains("lock=sharded"), "{one}");
+    let of = |key: &str| one["packed_over_padded"][key].as_f64().unwrap();
+    assert!(0.0 < of("lo") && of("lo") <= of("estimate") && of("estimate") <= of("hi"), "{one}");
+}
+
 const OPEN: &str = "#include <stddef.h>
 size_t lock_size(void) { return 1; }
 void lock_init(void *l) { (void)l; }
@@ -141,6 +165,92 @@ fn locks_that_do_not_work_say_how() {
             ran.trials.iter().filter(|t| t.workers > 1 && t.arm == amdahl_schema::Arm::Model);
         assert!(fast.clone().all(|t| t.rate().is_none()), "{name} is never a speed");
         assert!(fast.count() > 0);
+    }
+}
+
+/// Who finds it taken sleeps for ever.
+const SLEEPY: &str = "#include <stdatomic.h>
+#include <stddef.h>
+#include <unistd.h>
+size_t lock_size(void) { return sizeof(atomic_int); }
+void lock_init(void *l) { atomic_init((atomic_int *)l, 0); }
+void lock_acquire(void *l) { if (atomic_exchange((atomic_int *)l, 1)) for (;;) pause(); }
+void lock_release(void *l) { atomic_store((atomic_int *)l, 0); }
+";
+
+/// A lock that is never given back hangs its first user; one whose waiters are not woken hangs two.
+#[test]
+fn a_lock_that_deadlocks_is_a_trial_that_hangs_and_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = SLEEPY.replace("atomic_store((atomic_int *)l, 0)", "(void)l");
+    let begin = Instant::now();
+    for (name, source, workers) in [("kept", kept, 1), ("sleepy", SLEEPY.to_owned(), 2)] {
+        let Some(lib) = library(dir.path(), name, &source) else { return };
+        let lock = format!("{name}={}", lib.display());
+        let argv = [env!("CARGO_BIN_EXE_amdahl"), "worker", "--lock", &lock];
+        let argv = argv.map(OsString::from).to_vec();
+        let outside = Quiet::by_the_clock();
+        // Held for most of a millisecond at a time: two workers meet even where they share a CPU.
+        let params = [("lock", name), ("permille", "1000"), ("steps", "200000")];
+        let trial = trial_of(argv, &outside, "lock", workers, &params);
+        let reason = trial.outcome.reason.clone().unwrap_or_default();
+        assert_eq!(trial.outcome.status, Status::TimedOut, "{name}: {reason}");
+        assert_eq!(trial.outcome.kind.as_deref(), Some("hang"), "{name}: {reason}");
+        for word in [name, "was never released, or whoever waited for it was not woken"] {
+            assert!(reason.contains(word), "`{word}` is not in: {reason}");
+        }
+        assert!(trial.rate().is_none(), "{name} is never a speed");
+    }
+    assert!(begin.elapsed() < Duration::from_secs(30), "the limits hold, and it is killed");
+}
+
+/// The page's way: a crate of the user's, a target of `cargo bench` in it, this package by its path.
+#[test]
+fn a_crate_of_the_user_s_measures_its_lock_by_cargo_bench() {
+    let dir = tempfile::tempdir().unwrap();
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("workers/rust");
+    let manifest = format!(
+        "[package]\nname = \"locksmith\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n\
+         [dev-dependencies]\namdahl-worker = {{ path = {worker:?} }}\n\
+         [[bench]]\nname = \"locks\"\nharness = false\n[profile.bench]\nopt-level = 1\n"
+    );
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    file("Cargo.toml", &manifest);
+    file("src/lib.rs", "");
+    file("benches/locks.rs", &block(&page(), "rust"));
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    std::fs::copy(ours, dir.path().join("Cargo.lock")).unwrap();
+    let out = Command::new(env!("CARGO"))
+        .args(["bench", "--bench", "locks", "--target-dir"])
+        // Kept, so that what it depends on is built once.
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("locksmith"))
+        .args([
+            "--",
+            "--workers=2",
+            "--blocks=2",
+            "--param=lock.lock=mutex,my-ttas",
+            "--out=runs",
+            "--json",
+        ])
+        .current_dir(dir.path())
+        .env("AMDAHL", env!("CARGO_BIN_EXE_amdahl"))
+        .env("CARGO_NET_OFFLINE", "true")
+        .env_remove("CARGO_TARGET_DIR")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(0), "{said}");
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let run = read_run(&dir.path().join(json["run"].as_str().unwrap())).unwrap();
+    for lock in ["mutex", "my-ttas"] {
+        let mine = |t: &&Trial| t.params.get("lock").map(String::as_str) == Some(lock);
+        let trials: Vec<&Trial> = run.trials.iter().map(|(_, t)| t).filter(mine).collect();
+        assert!(trials.iter().any(|t| t.usable() && t.workers == 2), "{lock}: {said}");
+        assert!(trials.iter().all(|t| t.model == "locks/threads"), "{lock}");
     }
 }
 
