@@ -2,6 +2,7 @@
 
 mod adapter;
 pub(super) mod dry;
+mod layout;
 mod live;
 pub(super) mod measure;
 
@@ -83,6 +84,8 @@ fn conclude(args: &RunArgs, dir: &Path) -> anyhow::Result<ExitCode> {
     }
     let costs = adapter::costs(&trials);
     text.push_str(&adapter::text(&costs));
+    let lines = layout::shared(&trials, host.cpus_available);
+    text.push_str(&layout::text(&lines));
     if count(Status::NotRun) > 0 {
         text.push_str(&format!(
             "  {} trials not run: budget (raise it with --budget)\n",
@@ -95,6 +98,9 @@ fn conclude(args: &RunArgs, dir: &Path) -> anyhow::Result<ExitCode> {
     json["run"] = json!(dir.display().to_string());
     if !costs.is_empty() {
         json["adapters"] = adapter::json(&costs);
+    }
+    if !lines.is_empty() {
+        json["layouts"] = layout::json(&lines);
     }
     super::emit(&args.json, &json, &text)?;
     Ok(ExitCode::SUCCESS)
