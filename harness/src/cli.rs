@@ -222,6 +222,13 @@ pub struct TraceArgs {
     /// How long at most, e.g. 500ms, 10s, 5m (default: as long as the program).
     #[arg(long, value_name = "S")]
     pub duration: Option<String>,
+    /// By a library between the program and pthread: every acquisition, uncontended ones too, without any privilege. Not of
+    /// programs that lock without pthread (Rust's std, Go), nor of static ones.
+    #[arg(long)]
+    pub preload: bool,
+    /// With --preload, how long locks are held, too.
+    #[arg(long, requires = "preload")]
+    pub hold: bool,
     /// Exit with the program's status, 128 + signal where one ended it.
     #[arg(long, conflicts_with = "pid")]
     pub forward_exit: bool,

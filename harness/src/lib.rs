@@ -11,6 +11,7 @@ pub mod counters;
 pub mod gates;
 pub mod host;
 pub mod plan;
+pub mod preload;
 pub mod procfs;
 pub mod record;
 pub mod reproduce;

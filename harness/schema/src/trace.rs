@@ -1,7 +1,7 @@
 //! `trace.json`: what one traced program waited for, and what the trace could not see.
 //!
-//! Written by `amdahl trace`, from the kernel's futex and scheduler tracepoints. The kind `preload` is reserved for a
-//! library that would see uncontended pthread locks too. Times are ns of CLOCK_MONOTONIC.
+//! Written by `amdahl trace`, from the kernel's futex and scheduler tracepoints, or with `--preload` by a library that
+//! stands between the program and pthread and sees uncontended locks too. Times are ns of CLOCK_MONOTONIC.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +14,9 @@ pub struct Trace {
     pub schema: u32,
     /// From the first instant traced to the last.
     pub duration_ns: u64,
-    /// Records that were read.
+    /// Records that were read; of the library, calls that were counted.
     pub events: u64,
-    /// Records that the kernel dropped because the reader was late.
+    /// Records that the kernel dropped because the reader was late; of the library, calls that found no room in its table.
     pub lost_events: u64,
     /// Exit status of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub enum LockKind {
     /// The kernel: waits only, so a lock that nobody waited for is not there.
     #[default]
     Futex,
-    /// A preloaded library: every acquisition. Reserved: nothing writes it yet.
+    /// A preloaded library: every acquisition.
     Preload,
 }
 
@@ -56,6 +56,9 @@ pub struct TracedLock {
     pub pid: u32,
     /// Address in its memory: `0x7f…`.
     pub address: String,
+    /// What it is to pthread: `mutex`, `rwlock`, `spin`.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub lock_type: Option<String>,
     /// The rule by which its waits are contention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -77,6 +80,12 @@ pub struct TracedLock {
     /// Acquisitions, waited for or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acquisitions: Option<u64>,
+    /// Of those, shared ones: of readers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads: Option<u64>,
+    /// How often it was destroyed: if more than once, several locks lay there one after another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroyed: Option<u64>,
     /// Acquisitions that did not get it at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contended: Option<u64>,

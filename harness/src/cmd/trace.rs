@@ -1,18 +1,19 @@
 //! `amdahl trace`: a program started or found, followed until it ends, and what it waited for as a run.
 
+mod acquisitions;
+mod preload;
 mod text;
+mod watch;
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use amdahl_schema::{Absence, BlindSpot, Plan, RunKind, Trace};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use self::watch::Watch;
 use super::run::measure::{create, header, point_latest};
 use crate::Unable;
 use crate::cli::TraceArgs;
@@ -29,9 +30,6 @@ use crate::trace::tracker::Tracker;
 use crate::worker::places::tilde;
 use crate::{host, state};
 
-/// The longest sleep between two looks at the rings.
-const LOOK: Duration = Duration::from_millis(50);
-
 /// Traces, prints, and writes the run.
 pub fn run(args: &TraceArgs) -> anyhow::Result<ExitCode> {
     let roots = Roots::default();
@@ -43,12 +41,10 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<ExitCode> {
     let topo = Topo::read(&roots);
     let host = host::read(&roots, &topo);
     let state = state::read(&roots, &topo, &host);
-    let tracefs = Tracefs::find(&roots).map_err(no_tracefs)?;
-    let cpus: Vec<u32> = topo.topology.cpus.iter().map(|c| c.cpu).collect();
-    let eye = Eye { roots: &roots, tracefs, cpus };
     let mut seen = match args.pid {
-        Some(pid) => eye.attach(pid, duration)?,
-        None => eye.start(args, duration)?,
+        _ if args.preload => preload::run(args, duration)?,
+        Some(pid) => Eye::open(&roots, &topo)?.attach(pid, duration)?,
+        None => Eye::open(&roots, &topo)?.start(args, duration)?,
     };
     let plan =
         Plan { profile: "trace".to_owned(), placement: "none".to_owned(), ..Plan::default() };
@@ -83,25 +79,28 @@ struct Eye<'a> {
     cpus: Vec<u32>,
 }
 
-impl Eye<'_> {
+impl<'a> Eye<'a> {
+    fn open(roots: &'a Roots, topo: &Topo) -> Result<Self, Unable> {
+        let tracefs = Tracefs::find(roots).map_err(no_tracefs)?;
+        let cpus = topo.topology.cpus.iter().map(|c| c.cpu).collect();
+        Ok(Self { roots, tracefs, cpus })
+    }
+
     fn start(&self, args: &TraceArgs, duration: Option<Duration>) -> anyhow::Result<Seen> {
         let command: &[OsString] = &args.command;
         let held = Held::start(command, args.json.json).map_err(|e| not_started(command, &e))?;
         let pid = held.pid;
-        let (mut collector, mut spots) = self.open(&[pid])?;
+        let (mut collector, mut spots) = self.collector(&[pid])?;
         let begin = now();
         let mut tracker = Tracker::default();
         tracker.follow(pid, &[(pid, String::new())], Vec::new(), begin);
         let mut child = held.release().map_err(|e| not_started(command, &e))?;
-        if let Err(e) = std::fs::create_dir_all(args.out.as_deref().unwrap_or(Path::new("runs"))) {
+        if let Err(e) = prepare_out(args.out.as_deref()) {
             let (_, _) = (child.kill(), child.wait());
-            let dir = args.out.as_deref().unwrap_or(Path::new("runs")).display().to_string();
-            anyhow::bail!(Unable(format!(
-                "{dir}: {e}; choose a directory you can write with --out"
-            )));
+            anyhow::bail!(e);
         }
-        let fd = pidfd(pid)?;
-        follow(&mut collector, &mut tracker, Watch { fd: &fd, duration });
+        let watch = Watch::new(pid, duration)?;
+        follow(&mut collector, &mut tracker, &watch);
         let status = child.try_wait()?;
         let end = now();
         let living: Vec<u32> = tracker.living();
@@ -114,15 +113,14 @@ impl Eye<'_> {
             }
             None => eprintln!("process {pid} runs on: the time was up before it ended"),
         }
-        let code = status.and_then(|s| s.code().or(s.signal().map(|n| 128 + n)));
-        Ok(Seen { trace, child: code.map(|c| u8::try_from(c).unwrap_or(u8::MAX)) })
+        Ok(Seen { trace, child: status.and_then(exit_code) })
     }
 
     fn attach(&self, pid: u32, duration: Option<Duration>) -> anyhow::Result<Seen> {
         let (threads, _) = running(self.roots, pid)?;
-        let fd = pidfd(pid)?;
+        let watch = Watch::new(pid, duration)?;
         let tids: Vec<u32> = threads.iter().map(|(tid, _)| *tid).collect();
-        let (mut collector, mut spots) = self.open(&tids)?;
+        let (mut collector, mut spots) = self.collector(&tids)?;
         let begin = now();
         // Once more, now that threads which begin are seen to.
         let (threads, code) = running(self.roots, pid)?;
@@ -138,13 +136,13 @@ impl Eye<'_> {
         spots.push(spot("waits begun before", why, "start the program under amdahl trace -- CMD"));
         let mut tracker = Tracker::default();
         tracker.follow(pid, &threads, code.unwrap_or_default(), begin);
-        follow(&mut collector, &mut tracker, Watch { fd: &fd, duration });
+        follow(&mut collector, &mut tracker, &watch);
         let end = now();
         Ok(Seen { trace: self.result(collector, tracker, (begin, end), &mut spots), child: None })
     }
 
     /// Everybody's events if we may have them, else those of the program alone, without its wakers.
-    fn open(&self, tids: &[u32]) -> Result<(Collector, Vec<BlindSpot>), Unable> {
+    fn collector(&self, tids: &[u32]) -> Result<(Collector, Vec<BlindSpot>), Unable> {
         raise_nofile_limit(64 + 8 * self.cpus.len() as u64);
         let paranoid = || self.roots.proc("sys/kernel/perf_event_paranoid")?.parse().ok();
         match Collector::open(&self.tracefs, &self.cpus, &Scope::Machine) {
@@ -180,23 +178,14 @@ impl Eye<'_> {
     }
 }
 
-struct Watch<'a> {
-    fd: &'a OwnedFd,
-    duration: Option<Duration>,
-}
-
-/// Reads until the program has ended, the time is up, or somebody said stop.
-fn follow(collector: &mut Collector, tracker: &mut Tracker, watch: Watch<'_>) {
-    stop_on_signals();
-    let end = watch.duration.map(|d| now().saturating_add(d.as_nanos() as u64));
-    loop {
-        let left = end.map_or(LOOK, |end| Duration::from_nanos(end.saturating_sub(now())));
-        let over = collector.sleep(watch.fd.as_fd(), left.min(LOOK));
+/// Reads until there is nothing more to follow.
+fn follow(collector: &mut Collector, tracker: &mut Tracker, watch: &Watch) {
+    watch.follow(|fd, at_most| {
+        let over = collector.sleep(fd, at_most);
         collector.drain(tracker, Some(now()));
-        if over || left.is_zero() || STOP.load(Ordering::Relaxed) {
-            return collector.drain(tracker, None);
-        }
-    }
+        over
+    });
+    collector.drain(tracker, None);
 }
 
 fn spot(what: &str, why: String, remedy: &str) -> BlindSpot {
@@ -214,23 +203,16 @@ fn left_behind(pid: u32, living: &[u32]) -> Option<BlindSpot> {
     Some(spot("processes left behind", why, &format!("amdahl trace --pid {first}")))
 }
 
-fn pidfd(pid: u32) -> anyhow::Result<OwnedFd> {
-    let id = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    let id = id.ok_or_else(|| Unable(format!("--pid {pid}: no process has this number")))?;
-    pidfd_open(id, PidfdFlags::empty())
-        .map_err(|e| Unable(format!("process {pid}: {e}; is it still there?")).into())
+/// What a shell would make of how a program ended.
+fn exit_code(status: ExitStatus) -> Option<u8> {
+    let code = status.code().or(status.signal().map(|n| 128 + n))?;
+    Some(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-static STOP: AtomicBool = AtomicBool::new(false);
-
-extern "C" fn stop(_signal: libc::c_int) {
-    STOP.store(true, Ordering::Relaxed);
-}
-
-/// Ctrl-C ends the trace, not this program: what was seen is kept. The traced program gets its own.
-fn stop_on_signals() {
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        // SAFETY: the handler only stores to an atomic, which is allowed in one.
-        unsafe { libc::signal(signal, stop as extern "C" fn(libc::c_int) as libc::sighandler_t) };
-    }
+/// The directory of the runs, before there is anything to write to it.
+fn prepare_out(out: Option<&Path>) -> Result<(), Unable> {
+    let dir = out.unwrap_or(Path::new("runs"));
+    std::fs::create_dir_all(dir).map_err(|e| {
+        Unable(format!("{}: {e}; choose a directory you can write with --out", dir.display()))
+    })
 }

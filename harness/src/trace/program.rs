@@ -25,12 +25,7 @@ impl Held {
     pub fn start(command: &[OsString], quiet: bool) -> io::Result<Self> {
         let (mut said, say) = io::pipe()?;
         let (hold, gate) = io::pipe()?;
-        let mut program = Command::new(&command[0]);
-        program.args(&command[1..]);
-        if quiet {
-            let stderr: OwnedFd = rustix::io::dup(io::stderr())?;
-            program.stdout(Stdio::from(stderr));
-        }
+        let mut program = program(command, quiet)?;
         let (say_fd, hold_fd, gate_fd) = (say.as_raw_fd(), hold.as_raw_fd(), gate.as_raw_fd());
         // SAFETY: between fork and exec only close(2), read(2) and write(2) on descriptors that this closure keeps open.
         unsafe {
@@ -66,6 +61,17 @@ impl Held {
     }
 }
 
+/// To be started; `quiet` sends its stdout to stderr.
+pub fn program(command: &[OsString], quiet: bool) -> io::Result<Command> {
+    let mut program = Command::new(&command[0]);
+    program.args(&command[1..]);
+    if quiet {
+        let stderr: OwnedFd = rustix::io::dup(io::stderr())?;
+        program.stdout(Stdio::from(stderr));
+    }
+    Ok(program)
+}
+
 /// What is wrong with a program that could not be started, and what to do.
 pub fn not_started(command: &[OsString], error: &io::Error) -> Unable {
     let name = command[0].to_string_lossy();
@@ -99,7 +105,7 @@ pub fn running(roots: &Roots, pid: u32) -> Result<Running, Unable> {
 }
 
 /// The executable lines of `maps`.
-fn code(maps: &str) -> Vec<Mapping> {
+pub fn code(maps: &str) -> Vec<Mapping> {
     let line = |line: &str| {
         let mut words = line.split_ascii_whitespace();
         let (range, mode, offset) = (words.next()?, words.next()?, words.next()?);

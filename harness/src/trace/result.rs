@@ -199,7 +199,8 @@ impl Word<'_> {
     }
 }
 
-fn summary(times: &Times) -> TimeSummary {
+/// In short.
+pub fn summary(times: &Times) -> TimeSummary {
     TimeSummary {
         n: times.n,
         sum: times.sum,
@@ -211,7 +212,8 @@ fn summary(times: &Times) -> TimeSummary {
     }
 }
 
-fn histogram(name: &str, times: &Times) -> Histogram {
+/// In full, as other readers of HdrHistogram know it.
+pub fn histogram(name: &str, times: &Times) -> Histogram {
     use base64::Engine as _;
     let mut bytes = Vec::new();
     let all = V2DeflateSerializer::new().serialize(&times.histogram(), &mut bytes);

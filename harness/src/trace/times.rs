@@ -40,6 +40,21 @@ impl Times {
         (self.sum, self.min, self.max) = (self.sum + ns, self.min.min(ns), self.max.max(ns));
     }
 
+    /// Times that were counted elsewhere: their exact sum and extremes, and how many of each about that long.
+    pub fn counted(
+        (sum, min, max): (u64, u64, u64),
+        counts: impl IntoIterator<Item = (u64, u64)>,
+    ) -> Self {
+        let mut all = Self { sum, min, max, ..Self::default() };
+        for (ns, n) in counts {
+            let ns = ns.min(u64::MAX >> 2);
+            let class = all.classes.entry(ns >> bits(ns) << bits(ns)).or_default();
+            *class = class.saturating_add(n);
+            all.n = all.n.saturating_add(n);
+        }
+        all
+    }
+
     /// Adds those of another site.
     pub fn add(&mut self, other: &Self) {
         for (class, n) in &other.classes {
@@ -55,7 +70,7 @@ impl Times {
         let rank = ((quantile * self.n as f64).ceil() as u64).max(1);
         let mut seen = 0;
         let class = self.classes.iter().find(|(_, n)| {
-            seen += **n;
+            seen = u64::saturating_add(seen, **n);
             seen >= rank
         });
         class.map_or(0, |(least, _)| (least + (1 << bits(*least)) - 1).min(self.max))

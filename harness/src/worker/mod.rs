@@ -8,6 +8,7 @@ pub mod discover;
 pub mod golden;
 pub mod guard;
 pub mod hello;
+pub mod library;
 pub mod link;
 pub mod peer;
 pub mod places;

@@ -9,7 +9,7 @@ macro_rules! files {
     };
 }
 
-const WORKERS: [(&str, Files); 5] = [
+const WORKERS: [(&str, Files); 6] = [
     files!("python": "worker.py", "session.py", "carriers.py", "tasks.py", "loops.py", "meeting.py", "locks.py", "micro.py"),
     files!("cpp": "worker.cpp", "cell.hpp", "workloads.hpp", "serial.hpp", "lock.hpp", "recorder.hpp", "system.hpp", "protocol.hpp"),
     files!(
@@ -22,6 +22,10 @@ const WORKERS: [(&str, Files); 5] = [
         "Kernel.java", "Padded.java"
     ),
     files!("node": "worker.js", "cell.js", "lane.js", "workloads.js", "lock.js", "shared.js", "recorder.js", "protocol.js", "system.js"),
+    files!(
+        "preload": "cond.c", "mutex.c", "process.c", "record.c", "rwlock.c", "spin.c", "wait.c", "layout.h", "process.h", "real.h",
+        "record.h", "wait.h"
+    ),
 ];
 
 /// The files of a language's worker by name.
@@ -40,5 +44,16 @@ mod tests {
             let here: Vec<&str> = files(&lang.name).iter().map(|(name, _)| *name).collect();
             assert_eq!(here, lang.files, "{}", lang.name);
         }
+    }
+
+    #[test]
+    fn every_file_of_the_preloaded_library_is_here() {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/workers/preload");
+        let names = std::fs::read_dir(dir).unwrap().flatten();
+        let names = names.map(|e| e.file_name().into_string().unwrap());
+        let mut there: Vec<String> = names.filter(|n| !n.ends_with(".md")).collect();
+        let mut here: Vec<&str> = files("preload").iter().map(|(name, _)| *name).collect();
+        (there.sort(), here.sort_unstable());
+        assert_eq!(here, there);
     }
 }

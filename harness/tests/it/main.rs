@@ -10,6 +10,7 @@ mod example;
 mod fake;
 mod kill;
 mod own_lock;
+mod preload;
 mod reproduce;
 mod runtimes;
 mod tidy;

@@ -151,7 +151,10 @@ fn every_key_of_a_trace_is_documented() {
     let one = Some(1);
     let full = TracedLock {
         hold_ns: Some(lock.wait_ns),
+        lock_type: Some("rwlock".to_owned()),
         acquisitions: one,
+        reads: one,
+        destroyed: one,
         contended: one,
         owners: one,
         ..lock.clone()

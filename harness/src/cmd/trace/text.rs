@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use amdahl_schema::{IdleClass, IdleWait, Trace, TracedLock};
+use amdahl_schema::{IdleClass, IdleWait, LockKind, Trace, TracedLock};
+
+use super::acquisitions;
 
 const LOCKS_SHOWN: usize = 10;
 const IDLE_SHOWN: usize = 5;
@@ -24,14 +26,7 @@ pub(super) fn text(trace: &Trace) -> String {
         (_, Some(signal)) => _ = writeln!(text, "the program was ended by signal {signal}"),
         _ => {}
     }
-    if !trace.locks.is_empty() {
-        _ = writeln!(
-            text,
-            "\n  {:<10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}  where",
-            "lock", "waits", "time", "p50", "p99", "max", "waiters"
-        );
-    }
-    trace.locks.iter().take(LOCKS_SHOWN).for_each(|l| lock(&mut text, l));
+    locks(&mut text, &trace.locks);
     rest(&mut text, trace.locks.len(), LOCKS_SHOWN, "locks");
     if !trace.idle.is_empty() {
         text.push_str("\nno contention:\n");
@@ -45,6 +40,27 @@ pub(super) fn text(trace: &Trace) -> String {
         _ = writeln!(text, "  {}{bound}: {}", spot.what, spot.why);
     }
     text
+}
+
+fn locks(text: &mut String, all: &[TracedLock]) {
+    let hold = all.iter().any(|l| l.hold_ns.is_some());
+    match all.first().map(|l| l.kind) {
+        None => {}
+        Some(LockKind::Futex) => {
+            _ = writeln!(
+                text,
+                "\n  {:<10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}  where",
+                "lock", "waits", "time", "p50", "p99", "max", "waiters"
+            );
+        }
+        Some(LockKind::Preload) => acquisitions::head(text, hold),
+    }
+    for l in all.iter().take(LOCKS_SHOWN) {
+        match l.kind {
+            LockKind::Futex => lock(text, l),
+            LockKind::Preload => acquisitions::row(text, l, hold),
+        }
+    }
 }
 
 fn lock(text: &mut String, l: &TracedLock) {
@@ -82,7 +98,7 @@ fn idle(text: &mut String, i: &IdleWait) {
 }
 
 /// The innermost named frames, without what every wait ends in.
-fn place(frames: &[String], address: &str) -> String {
+pub(super) fn place(frames: &[String], address: &str) -> String {
     let telling = |f: &&String| !f.contains("syscall") && !f.contains("futex");
     let shown: Vec<&str> = frames.iter().filter(telling).take(3).map(String::as_str).collect();
     if shown.is_empty() { address.to_owned() } else { shown.join(" < ") }
@@ -99,7 +115,7 @@ fn rest(text: &mut String, n: usize, shown: usize, what: &str) {
 }
 
 /// Three digits and a unit.
-fn time(ns: u64) -> String {
+pub(super) fn time(ns: u64) -> String {
     let (value, unit) = match ns {
         0..1_000 => return format!("{ns} ns"),
         1_000..1_000_000 => (ns as f64 / 1e3, "us"),

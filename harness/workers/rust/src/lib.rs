@@ -80,6 +80,7 @@ pub use report::{CHECK_MODULUS, Hist, Interval, Report, Total};
 pub use serve::serve;
 pub use stop::Stop;
 pub use task::TaskProbe;
+pub use timer::ns_per_tick;
 pub use wire::{LINE_MAX, Line, WireError, read_line};
 pub use workload::lock::Lock;
 pub use workload::{Op, TaskOp, Workload};

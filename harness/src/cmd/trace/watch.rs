@@ -1,0 +1,58 @@
+//! Until when a program is followed: its end, a time, or somebody who says stop.
+
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::Unable;
+use crate::trace::collect::now;
+
+/// The longest sleep between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A program and a time.
+pub(super) struct Watch {
+    fd: OwnedFd,
+    end_ns: Option<u64>,
+}
+
+impl Watch {
+    /// Of a process that is there, for so long from now on.
+    pub(super) fn new(pid: u32, duration: Option<Duration>) -> anyhow::Result<Self> {
+        let id = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let id = id.ok_or_else(|| Unable(format!("--pid {pid}: no process has this number")))?;
+        let fd = pidfd_open(id, PidfdFlags::empty())
+            .map_err(|e| Unable(format!("process {pid}: {e}; is it still there?")))?;
+        let end_ns = duration.map(|d| now().saturating_add(d.as_nanos() as u64));
+        Ok(Self { fd, end_ns })
+    }
+
+    /// Calls `look` again and again. It sleeps no longer than it is told, and says whether the descriptor is readable: the program has ended.
+    pub(super) fn follow(&self, mut look: impl FnMut(BorrowedFd<'_>, Duration) -> bool) {
+        stop_on_signals();
+        loop {
+            let left = self.end_ns.map(|end| Duration::from_nanos(end.saturating_sub(now())));
+            let left = left.unwrap_or(LOOK);
+            let over = look(self.fd.as_fd(), left.min(LOOK));
+            if over || left.is_zero() || STOP.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+}
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn stop(_signal: libc::c_int) {
+    STOP.store(true, Ordering::Relaxed);
+}
+
+/// Ctrl-C ends the trace, not this program: what was seen is kept. The traced program gets its own.
+fn stop_on_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: the handler only stores to an atomic, which is allowed in one.
+        unsafe { libc::signal(signal, stop as extern "C" fn(libc::c_int) as libc::sighandler_t) };
+    }
+}

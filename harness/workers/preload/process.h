@@ -1,0 +1,14 @@
+/// The file of this process: opened with its first lock, changed for another after fork.
+#pragma once
+
+#include "layout.h"
+
+/// Opens it unless that was tried; whether there is a table.
+int opened(void);
+
+/// A table is ready to be written.
+void table_is(struct table *t);
+
+/// Whether there is memory for the first page, for the list of mapped code.
+int table_backed(struct table *t);
+int maps_backed(struct table *t);
