@@ -1,7 +1,11 @@
 /// pthread_mutex_*: tried first. Whoever gets it at once did not wait, and no clock is read; who does not calls the real function,
 /// which decides what happens, errors too: those that a try finds (EBUSY, EINVAL, EAGAIN) are never passed on in its place.
 
+#if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
+#else // Before glibc 2.32.
+#define __libc_single_threaded 0
+#endif
 
 #include "wait.h"
 

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,14 +85,25 @@ static void *new_places(void *at) {
     return p == MAP_FAILED ? 0 : p;
 }
 
+struct calm calm(void) {
+    struct calm before = {.saved = errno};
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before.cancel);
+    return before;
+}
+
+void calm_over(struct calm before) {
+    pthread_setcancelstate(before.cancel, &before.cancel);
+    errno = before.saved;
+}
+
 int opened(void) {
     int untried = 0;
     if (!path[0] || !__atomic_compare_exchange_n(&state, &untried, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         // Another thread is at it: its first lock and this one come at the same time. A moment, then without.
-        for (int n = 0; n < 1000 && __atomic_load_n(&state, __ATOMIC_ACQUIRE) == 1; n++) usleep(10);
+        for (int n = 0; n < 100000 && __atomic_load_n(&state, __ATOMIC_ACQUIRE) == 1; n++) sched_yield();
         return __atomic_load_n(&places, __ATOMIC_ACQUIRE) != 0;
     }
-    int saved = errno;
+    struct calm before = calm();
     int fd = open(path, O_RDWR | O_CLOEXEC);
     struct table *t = fd < 0 ? 0 : map_file(fd, 0);
     if (fd >= 0) close(fd);
@@ -101,7 +113,7 @@ int opened(void) {
         __atomic_store_n(&places, index, __ATOMIC_RELEASE);
     }
     __atomic_store_n(&state, 2, __ATOMIC_RELEASE);
-    errno = saved;
+    calm_over(before);
     return index != 0;
 }
 

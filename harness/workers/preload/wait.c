@@ -102,10 +102,10 @@ void code_at(uint64_t address) {
     uint32_t i = 0;
     while (i < used && regions[i] != region) i++;
     if (i == used && used < sizeof regions / sizeof *regions) {
-        int saved = errno;
+        struct calm before = calm();
         regions[used++] = region;
         if (maps_backed(table)) table->head.maps_len = read_maps(table->maps);
-        errno = saved;
+        calm_over(before);
     }
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
 }
