@@ -53,7 +53,8 @@ mod tests {
         let names = names.map(|e| e.file_name().into_string().unwrap());
         let mut there: Vec<String> = names.filter(|n| !n.ends_with(".md")).collect();
         let mut here: Vec<&str> = files("preload").iter().map(|(name, _)| *name).collect();
-        (there.sort(), here.sort_unstable());
+        there.sort();
+        here.sort_unstable();
         assert_eq!(here, there);
     }
 }
