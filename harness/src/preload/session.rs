@@ -43,9 +43,13 @@ impl Session {
                 "--preload: no temporary directory: {e}; set TMPDIR to one you can write"
             ))
         })?;
+        // What the program starts when the directory is gone still finds the library.
+        if can_be_listed(library) {
+            return Ok(Self { library: library.as_os_str().to_owned(), dir });
+        }
         let link = dir.path().join("preload.so");
-        let name = link.as_os_str().to_string_lossy();
-        if name.contains([' ', ':', '\t', '\n']) {
+        let name = link.to_string_lossy();
+        if !can_be_listed(&link) {
             return Err(Unable(format!(
                 "--preload: {name}: LD_PRELOAD can't name a file whose path has a space or a colon; set TMPDIR to another directory"
             )));
@@ -76,6 +80,11 @@ impl Session {
     pub fn read(&self) -> Result<Left, Unable> {
         read(self.dir.path())
     }
+}
+
+/// LD_PRELOAD separates by spaces and colons.
+fn can_be_listed(path: &Path) -> bool {
+    !path.to_string_lossy().contains([' ', ':', '\t', '\n'])
 }
 
 fn directory() -> io::Result<TempDir> {
@@ -157,5 +166,7 @@ mod tests {
         assert!(!library.contains(' ') && std::fs::symlink_metadata(library).is_ok());
         drop(session);
         assert!(!dir.exists());
+        let session = Session::new(Path::new("/usr/lib/lib.so")).unwrap();
+        assert_eq!(session.environment()[0].1.to_str(), Some("/usr/lib/lib.so"));
     }
 }

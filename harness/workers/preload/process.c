@@ -99,8 +99,9 @@ void calm_over(struct calm before) {
 int opened(void) {
     int untried = 0;
     if (!path[0] || !__atomic_compare_exchange_n(&state, &untried, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        // Another thread is at it: its first lock and this one come at the same time. A moment, then without.
-        for (int n = 0; n < 100000 && __atomic_load_n(&state, __ATOMIC_ACQUIRE) == 1; n++) sched_yield();
+        // Another thread is at it: its first lock and this one come at the same time. Or a signal handler interrupts it, so not forever.
+        uint64_t begin = now_ns();
+        while (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == 1 && now_ns() - begin < 1000000000) sched_yield();
         return __atomic_load_n(&places, __ATOMIC_ACQUIRE) != 0;
     }
     struct calm before = calm();

@@ -43,15 +43,25 @@ uint64_t now_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-void unseen_call(void) { __atomic_fetch_add(table ? &table->head.unseen_calls : &missed, 1, __ATOMIC_RELAXED); }
+/// Those that came before the table go into it with it, or after it.
+static void move_missed(struct table *t) {
+    uint64_t n = __atomic_exchange_n(&missed, 0, __ATOMIC_SEQ_CST);
+    if (n) __atomic_fetch_add(&t->head.unseen_calls, n, __ATOMIC_RELAXED);
+}
+
+void unseen_call(void) {
+    __atomic_fetch_add(&missed, 1, __ATOMIC_SEQ_CST);
+    struct table *t = __atomic_load_n(&table, __ATOMIC_SEQ_CST);
+    if (t) move_missed(t);
+}
 
 void unseen_time(void) {
     if (table) __atomic_fetch_add(&table->head.unseen_times, 1, __ATOMIC_RELAXED);
 }
 
 void table_is(struct table *t) {
-    __atomic_fetch_add(&t->head.unseen_calls, __atomic_exchange_n(&missed, 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
-    __atomic_store_n(&table, t, __ATOMIC_RELEASE);
+    __atomic_store_n(&table, t, __ATOMIC_SEQ_CST);
+    move_missed(t);
 }
 
 static struct lock *new_record(uint64_t key) {
