@@ -1,6 +1,8 @@
 //! A traced program's waits for locks as words, tables, points and JSON.
 
-use amdahl_schema::{CallSite, IdleClass, LockKind, TimeSummary, Trace, WakeEdge};
+mod locks;
+
+use amdahl_schema::{CallSite, IdleClass, TimeSummary, Trace, WakeEdge};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -20,6 +22,7 @@ pub(super) struct TraceView {
     command: String,
     words: Vec<String>,
     locks: Table,
+    acquired: Table,
     times: Table,
     sites: Table,
     threads: Table,
@@ -35,8 +38,9 @@ pub(super) fn view(s: &Summary) -> Option<TraceView> {
         words.iter().position(|w| w == "--").map_or(words.as_slice(), |k| &words[k + 1..]);
     Some(TraceView {
         command: format::shell(program),
-        words: told(t),
-        locks: locks(t),
+        words: locks::told(t),
+        locks: locks::waits(t),
+        acquired: locks::acquisitions(t),
         times: times(t),
         sites: sites(t),
         threads: threads(t),
@@ -50,8 +54,7 @@ pub(super) fn illustrations(s: &Summary, facts: &str) -> Vec<Illustration> {
     let Some(t) = &s.trace else { return Vec::new() };
     let Some(figure) = blocked::draw(t, facts) else { return Vec::new() };
     let caption = format!(
-        "Time that threads waited for locks, by lock and by call site, the longest first. A wait is from call to return as the kernel \
-         stamped it. Per cent: of all such time, in parentheses added up from the top. {facts}"
+        "Time that threads waited for locks, by lock and by call site, the longest first. A wait is from call to return. Per cent: of all such time, in parentheses added up from the top. {facts}"
     );
     vec![Illustration { section: Section::Contention, figure, caption, data: points(t) }]
 }
@@ -72,86 +75,6 @@ fn ns(value: u64) -> String {
 
 fn maybe(value: Option<u64>) -> String {
     value.map_or_else(|| format::UNKNOWN.to_owned(), text)
-}
-
-fn told(t: &Trace) -> Vec<String> {
-    let waits: u64 = t.locks.iter().map(|l| l.waits).sum();
-    let wait: u64 = t.locks.iter().map(|l| l.wait_ns.sum).sum();
-    let idle: u64 = t.idle.iter().map(|i| i.wait_ns.sum).sum();
-    let ended = match (t.exit_status, t.exit_signal) {
-        (Some(status), _) => format!("It ended with status {status}."),
-        (None, Some(signal)) => format!("It was ended by signal {signal}."),
-        (None, None) => "It was not seen to end.".to_owned(),
-    };
-    let lost = match t.lost_events {
-        0 => "No record was lost.".to_owned(),
-        n => format!("{n} records were lost; each may hide a wait."),
-    };
-    let shown = match t.locks.len() {
-        n if n > ROWS_MAX => {
-            format!(
-                " The tables show the {ROWS_MAX} that were waited for longest; `trace.json` has all."
-            )
-        }
-        _ => String::new(),
-    };
-    vec![
-        format!(
-            "Traced for {}: {} threads waited {waits} times for {} locks, {} in sum. {ended}{shown}",
-            ns(t.duration_ns),
-            t.threads.len(),
-            t.locks.len(),
-            ns(wait)
-        ),
-        format!(
-            "Waits that are no contention (joins, conditions, pools, timers) took {} in sum and are told apart by the rule in their row.",
-            ns(idle)
-        ),
-        format!("{} records were read. {lost}", t.events),
-    ]
-}
-
-fn kind(k: LockKind) -> &'static str {
-    match k {
-        LockKind::Futex => "futex",
-        LockKind::Preload => "preload",
-    }
-}
-
-fn locks(t: &Trace) -> Table {
-    let mut table = Table::new(&[
-        ("lock", Left),
-        ("seen by", Left),
-        ("process", Right),
-        ("address", Left),
-        ("waits", Right),
-        ("timeouts", Right),
-        ("EAGAIN", Right),
-        ("time waited", Right),
-        ("acquisitions", Right),
-        ("contended", Right),
-        ("owners", Right),
-        ("waiters", Right),
-        ("why a lock", Left),
-    ]);
-    for l in t.locks.iter().take(ROWS_MAX) {
-        table.rows.push(vec![
-            format!("`{}`", l.id),
-            kind(l.kind).to_owned(),
-            text(l.pid),
-            format!("`{}`", l.address),
-            text(l.waits),
-            text(l.timeouts),
-            maybe(l.eagain),
-            ns(l.wait_ns.sum),
-            maybe(l.acquisitions),
-            maybe(l.contended),
-            maybe(l.owners),
-            maybe(l.waiters),
-            l.rule.clone().unwrap_or_else(|| "a lock call of pthread".to_owned()),
-        ]);
-    }
-    table
 }
 
 fn times(t: &Trace) -> Table {
@@ -310,7 +233,7 @@ pub(super) fn json(s: &Summary, name_run: bool) -> Vec<Value> {
     let of = |l: &amdahl_schema::TracedLock| {
         let mut row = json!({
             "traced": l.id,
-            "kind": kind(l.kind),
+            "kind": l.kind,
             "pid": l.pid,
             "address": l.address,
             "waits": l.waits,

@@ -54,7 +54,7 @@ fn a_traced_program_has_a_report_of_its_own() {
     compare("trace", "verdicts.json", &json);
     for part in [
         "# Lock contention of `store`",
-        "waited 8 times for 2 locks, 2.85 ms in sum",
+        "waited 8 times for 2 locks, of 2 that were taken 1000 times, 2.85 ms in sum",
         "3 records were lost",
         "`store::Cache::insert (cache.rs:42)`",
         "the kernel woke the waiter as a thread ended",

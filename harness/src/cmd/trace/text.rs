@@ -13,10 +13,11 @@ const IDLE_SHOWN: usize = 5;
 pub(super) fn text(trace: &Trace) -> String {
     let waited: u64 = trace.locks.iter().map(|l| l.wait_ns.sum).sum();
     let threads = trace.threads.len();
+    let locks_n = trace.locks.iter().filter(|l| l.waits > 0).count();
+    let s = if locks_n == 1 { "" } else { "s" };
     let mut text = format!(
-        "{} of waiting for {} locks in {}, {threads} threads; {} records, {} lost\n",
+        "{} of waiting for {locks_n} lock{s} in {}, {threads} threads; {} records, {} lost\n",
         time(waited),
-        trace.locks.len(),
         time(trace.duration_ns),
         trace.events,
         trace.lost_events
