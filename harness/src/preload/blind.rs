@@ -89,7 +89,10 @@ fn not_loaded(left: &Left, sight: &Sight) -> Option<BlindSpot> {
              mounted noexec"
         }
     };
-    Some(spot("every lock", why.to_owned(), Some(BY_FUTEX)))
+    // What it started may have been seen.
+    let all = left.tables.is_empty();
+    let what = if all { "every lock" } else { "locks of the program that was started" };
+    Some(spot(what, why.to_owned(), Some(BY_FUTEX)))
 }
 
 /// They are acquisitions, and may have been waited for.

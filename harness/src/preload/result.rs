@@ -163,3 +163,95 @@ fn callsites(lock: &Lock, code: &[Mapping], namer: &mut Namer<'_>) -> Vec<CallSi
     sites.sort_by_key(|s| std::cmp::Reverse(s.wait_ns_sum));
     sites
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::elf::Hindrance;
+    use super::super::table::Thread;
+    use super::*;
+
+    fn lock(kind: Kind, address: u64, writes: u64, waited: &[u64]) -> Lock {
+        let mut wait = Times::default();
+        waited.iter().for_each(|ns| wait.record(*ns));
+        let contended = waited.len() as u64;
+        let sites = vec![(0x2005, contended, wait.sum)];
+        let details = Details { wait, sites, waiters: Some(1), ..Details::default() };
+        Lock {
+            kind,
+            address,
+            writes,
+            reads: 0,
+            contended,
+            timeouts: 0,
+            destroyed: 0,
+            owners: Some(2),
+            details: (contended > 0).then(|| Box::new(details)),
+        }
+    }
+
+    fn made(table: Table, sight: &Sight) -> Trace {
+        let left = Left { processes: vec![table.pid], tables: vec![table], failed: Vec::new() };
+        trace(&left, sight, &mut |_, address| vec![format!("{address:#x}")])
+    }
+
+    fn why(trace: &Trace, what: &str) -> Option<(String, Option<u64>)> {
+        let spot = trace.blind_spots.iter().find(|s| s.what == what)?;
+        Some((spot.why.clone(), spot.hidden_ns_max))
+    }
+
+    #[test]
+    fn the_most_waited_for_comes_first_and_conditions_are_idle() {
+        let locks = vec![
+            lock(Kind::Mutex, 0x10, 9, &[]),
+            lock(Kind::Spin, 0x20, 5, &[1000, 3000]),
+            lock(Kind::Cond, 0x30, 0, &[500]),
+            // Tried and not got.
+            lock(Kind::Mutex, 0x40, 0, &[]),
+        ];
+        let waits = Thread {
+            tid: 7,
+            waits: 2,
+            wait_ns: 4000,
+            idle_ns: 500,
+            waiting_since_ns: Some(900),
+            name: "worker".to_owned(),
+        };
+        let table = Table { pid: 7, locks, threads: vec![waits], ..Table::default() };
+        let sight = Sight { span_ns: (100, 1000), pid: 7, ..Sight::default() };
+        let trace = made(table, &sight);
+        let shown: Vec<(&str, &str, Option<u64>)> = trace
+            .locks
+            .iter()
+            .map(|l| (l.id.as_str(), l.address.as_str(), l.acquisitions))
+            .collect();
+        assert_eq!(shown, [("preload-1", "0x20", Some(5)), ("preload-2", "0x10", Some(9))]);
+        let spin = &trace.locks[0];
+        assert_eq!((spin.waits, spin.wait_ns.sum, spin.wait_ns.max), (2, 4000, 3000));
+        assert_eq!(spin.callsites[0].frames, ["0x2004"], "in the call, not after it");
+        assert_eq!((trace.idle[0].address.as_str(), trace.idle[0].waits), ("0x30", 1));
+        assert_eq!((trace.events, trace.duration_ns), (15, 900));
+        assert_eq!(trace.threads[0].lock_wait_ns, 4000);
+        assert_eq!(why(&trace, "unfinished waits").unwrap().1, Some(100));
+        assert_eq!(why(&trace, "mutexes taken again after a condition").unwrap().1, Some(500));
+        assert!(why(&trace, "hold times").is_some());
+    }
+
+    #[test]
+    fn what_found_no_room_and_what_can_t_be_loaded_are_told() {
+        let locks = (0..5000).map(|n| lock(Kind::Mutex, 16 * n, 2, &[])).collect();
+        let table = Table { pid: 7, unseen: [11, 12, 13], locks, ..Table::default() };
+        let sight = Sight { pid: 7, hold: true, ..Sight::default() };
+        let all = made(table, &sight);
+        assert_eq!((all.locks.len(), all.events, all.lost_events), (LISTED_MAX, 10_000, 11));
+        let unlisted = why(&all, "locks that are not listed").unwrap().0;
+        assert!(unlisted.starts_with("904 locks with 1808 acquisitions"), "{unlisted}");
+        for (what, n) in [("locks", "11"), ("times", "12"), ("threads", "13")] {
+            assert!(why(&all, &format!("{what} beyond the table")).unwrap().0.starts_with(n));
+        }
+        assert!(why(&all, "hold times").is_none() && why(&all, "every lock").is_none());
+        let program = Program { hindrance: Some(Hindrance::Secure), origin: None };
+        let sight = Sight { pid: 8, program, ..Sight::default() };
+        let none = trace(&Left::default(), &sight, &mut |_, _| Vec::new());
+        assert!(why(&none, "every lock").unwrap().0.contains("set-user-id"));
+    }
+}

@@ -46,7 +46,7 @@ pub(super) fn spots(tracker: &Tracker, sight: &Sight, locks: &[TracedLock]) -> V
             "spinning",
             "a thread that spins for a lock is on its CPU and calls nobody; the bound is all time on CPUs".to_owned(),
             tracker.threads.values().any(|t| t.switched).then_some(on_cpu),
-            Some("perf record of the same program shows where it spins"),
+            Some("perf record of the same program shows where it spins; amdahl trace --preload sees spin locks of pthread"),
         ),
         spot(
             "tasks parked in user space",
