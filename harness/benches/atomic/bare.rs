@@ -1,5 +1,6 @@
 //! The reference: two pinned threads and a loop that adds, in a process of its own.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -17,7 +18,8 @@ const BATCH: u64 = 1024;
 #[repr(align(128))]
 struct Apart(AtomicU64);
 
-static COUNTER: Apart = Apart(AtomicU64::new(0));
+/// A page of it is drawn for the counter: what two CPUs pay for a line depends on where it lies in physical memory.
+static POOL: [[Apart; 32]; 256] = [const { [const { Apart(AtomicU64::new(0)) }; 32] }; 256];
 static THERE: AtomicUsize = AtomicUsize::new(0);
 
 /// The first two CPUs that this process may use.
@@ -45,18 +47,21 @@ pub(crate) fn launch(cpus: [usize; 2]) -> Result<f64, String> {
 pub(crate) fn main(cpus: &[String]) -> ExitCode {
     let cpus: Vec<usize> = cpus.iter().map(|cpu| cpu.parse().expect("a CPU")).collect();
     let n = cpus.len();
+    // Written to, so that each has a page.
+    POOL.iter().flatten().for_each(|word| word.0.store(0, Ordering::Relaxed));
+    let counter = &POOL[RandomState::new().hash_one(0) as usize % POOL.len()][0].0;
     let threads: Vec<_> =
-        cpus.into_iter().map(|cpu| thread::spawn(move || adding(cpu, n))).collect();
+        cpus.into_iter().map(|cpu| thread::spawn(move || adding(counter, cpu, n))).collect();
     let done: Vec<(u64, Duration)> =
         threads.into_iter().map(|t| t.join().expect("no panic")).collect();
     let made: u64 = done.iter().map(|(ops, _)| ops).sum();
-    assert_eq!(COUNTER.0.load(Ordering::Relaxed), made, "additions were lost");
+    assert_eq!(counter.load(Ordering::Relaxed), made, "additions were lost");
     let rate: f64 = done.iter().map(|(ops, time)| *ops as f64 / time.as_nanos() as f64).sum();
     println!("{}", 1.0 / rate);
     ExitCode::SUCCESS
 }
 
-fn adding(cpu: usize, n: usize) -> (u64, Duration) {
+fn adding(counter: &AtomicU64, cpu: usize, n: usize) -> (u64, Duration) {
     let mut set = CpuSet::new();
     set.set(cpu);
     sched_setaffinity(None, &set).expect("a CPU of this process");
@@ -66,7 +71,7 @@ fn adding(cpu: usize, n: usize) -> (u64, Duration) {
     }
     let (start, mut ops) = (Instant::now(), 0);
     loop {
-        add(BATCH);
+        add(counter, BATCH);
         ops += BATCH;
         let time = start.elapsed();
         if time >= TIME {
@@ -77,8 +82,8 @@ fn adding(cpu: usize, n: usize) -> (u64, Duration) {
 
 /// All there is: an addition, a counter of turns, a jump.
 #[inline(never)]
-fn add(n: u64) {
+fn add(counter: &AtomicU64, n: u64) {
     for _ in 0..n {
-        COUNTER.0.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
