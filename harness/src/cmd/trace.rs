@@ -111,14 +111,14 @@ impl<'a> Eye<'a> {
                 trace.exit_signal = status.signal();
                 trace.blind_spots.extend(left_behind(pid, &living));
             }
-            None => eprintln!("process {pid} runs on: the time was up before it ended"),
+            None => eprintln!("process {pid} runs on: the trace ended before it did"),
         }
         Ok(Seen { trace, child: status.and_then(exit_code) })
     }
 
     fn attach(&self, pid: u32, duration: Option<Duration>) -> anyhow::Result<Seen> {
         let (threads, _) = running(self.roots, pid)?;
-        let watch = Watch::new(pid, duration)?;
+        let watch = Watch::new(pid, duration)?.attached();
         let tids: Vec<u32> = threads.iter().map(|(tid, _)| *tid).collect();
         let (mut collector, mut spots) = self.collector(&tids)?;
         let begin = now();

@@ -87,3 +87,16 @@ fn every_item_is_a_value_or_a_reason() {
     ]);
     assert!(item(&s, "virtualised").value.as_ref().is_some_and(|v| v.contains("19 ticks")));
 }
+
+#[test]
+fn a_tracefs_that_is_not_there_is_named_with_the_command_that_trace_names() {
+    let f = Fixture::new().with(&[("proc/loadavg", "0.01 0.02 0.00 1/90 7\n")]);
+    let machine = Machine::read(&f.roots());
+    let state = read(&f.roots(), &machine, &host::read(&f.roots(), &machine));
+    let absence = tracefs_dir(&f.roots()).unwrap_err();
+    assert!(
+        absence.remedy.as_ref().unwrap().contains("sudo mount -t tracefs tracefs"),
+        "{absence:?}"
+    );
+    assert_eq!(item(&state, "tracefs").absent.as_ref(), Some(&absence));
+}

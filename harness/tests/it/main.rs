@@ -15,3 +15,5 @@ mod reproduce;
 mod runtimes;
 mod tidy;
 mod trace;
+mod trace_bad;
+mod trace_rights;

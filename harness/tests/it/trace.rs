@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use amdahl_schema::{RunKind, Trace, TracedThread, read_run};
 
-const MOUNT: &str = "mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null; exec \"$@\"";
+pub(crate) const MOUNT: &str =
+    "mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null; exec \"$@\"";
 
 /// In a namespace of its own a tracefs may be mounted that nobody else sees.
-fn amdahl(dir: &Path, args: &[&str]) -> Output {
+pub(crate) fn amdahl(dir: &Path, args: &[&str]) -> Output {
     let exe = env!("CARGO_BIN_EXE_amdahl");
     let private = ["-m", "sh", "-c", MOUNT, "sh"];
     let unshare =
@@ -22,7 +23,7 @@ fn amdahl(dir: &Path, args: &[&str]) -> Output {
 }
 
 /// Whether this machine lets us trace; says why not.
-fn traceable() -> bool {
+pub(crate) fn traceable() -> bool {
     let dir = tempfile::tempdir().unwrap();
     let out = amdahl(dir.path(), &["trace", "--", "true"]);
     if out.status.code() == Some(2) {
@@ -31,7 +32,7 @@ fn traceable() -> bool {
     out.status.success()
 }
 
-fn traced(dir: &Path, options: &[&str], command: &[&str]) -> (Output, Trace) {
+pub(crate) fn traced(dir: &Path, options: &[&str], command: &[&str]) -> (Output, Trace) {
     let out = amdahl(dir, &[&["trace"], options, &["--"], command].concat());
     let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
     let run = std::fs::canonicalize(dir.join("runs/latest")).expect(&stderr);
@@ -85,7 +86,7 @@ fn known(file: &str) -> PathBuf {
 }
 
 /// Compiles one; `None` where the compiler is missing.
-fn built(dir: &Path, compiler: &str, args: &[&str], file: &str) -> Option<String> {
+pub(crate) fn built(dir: &Path, compiler: &str, args: &[&str], file: &str) -> Option<String> {
     let exe = dir.join("known");
     let made = Command::new(compiler).args(args).arg(known(file)).arg("-o").arg(&exe).output();
     match made {

@@ -1,7 +1,7 @@
 //! Until when a program is followed: its end, a time, or somebody who says stop.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -11,11 +11,15 @@ use crate::trace::collect::now;
 
 /// The longest sleep between two looks.
 const LOOK: Duration = Duration::from_millis(50);
+/// Ctrl-C goes to the program as well: so long it may take to end, and is seen.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A program and a time.
 pub(super) struct Watch {
     fd: OwnedFd,
     end_ns: Option<u64>,
+    /// From the first signal on; a second one ends it.
+    grace: Duration,
 }
 
 impl Watch {
@@ -25,34 +29,48 @@ impl Watch {
         let id = id.ok_or_else(|| Unable(format!("--pid {pid}: no process has this number")))?;
         let fd = pidfd_open(id, PidfdFlags::empty())
             .map_err(|e| Unable(format!("process {pid}: {e}; is it still there?")))?;
-        let end_ns = duration.map(|d| now().saturating_add(d.as_nanos() as u64));
-        Ok(Self { fd, end_ns })
+        Ok(Self { fd, end_ns: duration.map(after), grace: GRACE })
+    }
+
+    /// Of a program that is not ours: a signal is no business of its.
+    pub(super) fn attached(self) -> Self {
+        Self { grace: Duration::ZERO, ..self }
     }
 
     /// Calls `look` again and again. It sleeps no longer than it is told, and says whether the descriptor is readable: the program has ended.
     pub(super) fn follow(&self, mut look: impl FnMut(BorrowedFd<'_>, Duration) -> bool) {
         stop_on_signals();
+        let (mut end_ns, mut asked) = (self.end_ns, false);
         loop {
-            let left = self.end_ns.map(|end| Duration::from_nanos(end.saturating_sub(now())));
+            let left = end_ns.map(|end| Duration::from_nanos(end.saturating_sub(now())));
             let left = left.unwrap_or(LOOK);
             let over = look(self.fd.as_fd(), left.min(LOOK));
-            if over || left.is_zero() || STOP.load(Ordering::Relaxed) {
+            let signals = SIGNALS.load(Ordering::Relaxed);
+            if over || left.is_zero() || signals > 1 {
                 return;
+            }
+            if signals == 1 && !std::mem::replace(&mut asked, true) {
+                let grace = after(self.grace);
+                end_ns = Some(end_ns.map_or(grace, |end| end.min(grace)));
             }
         }
     }
 }
 
-static STOP: AtomicBool = AtomicBool::new(false);
+fn after(time: Duration) -> u64 {
+    now().saturating_add(time.as_nanos() as u64)
+}
+
+static SIGNALS: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn stop(_signal: libc::c_int) {
-    STOP.store(true, Ordering::Relaxed);
+    SIGNALS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Ctrl-C ends the trace, not this program: what was seen is kept. The traced program gets its own.
 fn stop_on_signals() {
     for signal in [libc::SIGINT, libc::SIGTERM] {
-        // SAFETY: the handler only stores to an atomic, which is allowed in one.
+        // SAFETY: the handler only adds to an atomic, which is allowed in one.
         unsafe { libc::signal(signal, stop as extern "C" fn(libc::c_int) as libc::sighandler_t) };
     }
 }
