@@ -66,7 +66,7 @@ fn main() -> ExitCode {
             0 => "as fast as it goes".to_owned(),
             _ => format!("{rate} pairs a second"),
         };
-        println!("{speed}, {rounds} rounds of {} pairs (perf trace: a tenth):", 2 * TRIPS);
+        println!("{speed}, {rounds} rounds of {} pairs (perf trace: a fiftieth):", 2 * TRIPS);
         let mut told: Vec<Vec<Option<Told>>> = ways.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
             for k in (0..ways.len()).map(|k| (k + round) % ways.len()) {
@@ -93,9 +93,9 @@ fn ways() -> Vec<Way> {
     ];
     if Command::new("perf").arg("--version").output().is_ok_and(|o| o.status.success()) {
         let summary = ["perf", "trace", "-s", "-e", "futex", "-o", "perf.txt", "--"];
-        // Some 50 times as slow, so a tenth of the trips.
+        // Some 50 times as slow.
         let slow = way("perf trace -s", &summary, Some(by_perf_trace));
-        ways.push(Way { trips: TRIPS / 10, ..slow });
+        ways.push(Way { trips: TRIPS / 50, ..slow });
         let filter = call_filter();
         let record = [
             &[

@@ -180,6 +180,8 @@ impl<'a> Eye<'a> {
 
 /// Reads until there is nothing more to follow.
 fn follow(collector: &mut Collector, tracker: &mut Tracker, watch: &Watch) {
+    // A reader that comes late loses records; who may not go first reads as it can. The program began before, and keeps its own priority.
+    let _ = rustix::process::setpriority_process(None, -10);
     watch.follow(|fd, at_most| {
         let over = collector.sleep(fd, at_most);
         collector.drain(tracker, Some(now()));

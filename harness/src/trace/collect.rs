@@ -33,8 +33,10 @@ const WAKING: &str = "sched/sched_waking";
 /// One record a switch, where a thread's own records would be two.
 const SWITCH: &str = "sched/sched_switch";
 
-/// 16 MiB a CPU: a tenth of a second of 100,000 waits a second with their stacks.
-const RING_PAGES: usize = 4096;
+/// 64 MiB a CPU: half a second of 100,000 waits a second with their stacks, since a reader on a busy machine waits for its turn, too.
+const RING_PAGES: usize = 16 * 1024;
+/// Of all CPUs together.
+const ALL_PAGES: usize = 128 * 1024;
 /// What every user may lock.
 const RING_PAGES_MIN: usize = 32;
 /// A record may carry an earlier time than one that is already there, by the time it takes to write one.
@@ -128,7 +130,7 @@ impl Collector {
         };
         let mut members = Vec::new();
         for &cpu in cpus {
-            this.open_cpu(cpu, tasks, kernel, &points, &mut members)?;
+            this.open_cpu(cpu, tasks, (kernel, ring_pages(cpus.len())), &points, &mut members)?;
         }
         this.events.extend(members);
         Ok(this)
@@ -138,7 +140,7 @@ impl Collector {
         &mut self,
         cpu: u32,
         tasks: &[Option<u32>],
-        kernel: bool,
+        (kernel, pages): (bool, usize),
         points: &[Point],
         members: &mut Vec<OwnedFd>,
     ) -> Result<(), NotOpened> {
@@ -146,7 +148,7 @@ impl Collector {
         for task in tasks {
             match &ring_fd {
                 None => {
-                    let (fd, ring) = open_ring(kernel, *task, cpu)?;
+                    let (fd, ring) = open_ring((kernel, pages), *task, cpu)?;
                     self.rings.push(ring);
                     ring_fd = Some(fd);
                 }
@@ -207,9 +209,18 @@ impl Collector {
     }
 }
 
+/// A power of two, as the kernel wants it.
+fn ring_pages(cpus: usize) -> usize {
+    let share = (ALL_PAGES / cpus.max(1)).clamp(RING_PAGES_MIN, RING_PAGES);
+    1 << share.ilog2()
+}
+
 /// The event that all others of a CPU write to, and its ring, as large as we may.
-fn open_ring(kernel: bool, task: Option<u32>, cpu: u32) -> Result<(OwnedFd, Ring), NotOpened> {
-    let mut pages = RING_PAGES;
+fn open_ring(
+    (kernel, mut pages): (bool, usize),
+    task: Option<u32>,
+    cpu: u32,
+) -> Result<(OwnedFd, Ring), NotOpened> {
     loop {
         // It must be known before how large it will be, or the reader sleeps until a small one has run over.
         let mut attr = lifecycle(kernel, pages);
