@@ -90,21 +90,6 @@ pub struct User {
     pub stack: Vec<u8>,
 }
 
-/// A thread's registers in user space, and the top of its stack.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct User {
-    /// Instruction pointer.
-    pub ip: u64,
-    /// Stack pointer: the address of the first byte of `stack`.
-    pub sp: u64,
-    /// Frame pointer.
-    pub fp: u64,
-    /// Link register, of machines that have one; 0 elsewhere.
-    pub lr: u64,
-    /// Bytes upwards from `sp`.
-    pub stack: Vec<u8>,
-}
-
 /// A call that wakes the first waiters of a word and lets others wait at another, as a condition does with its mutex.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Move {

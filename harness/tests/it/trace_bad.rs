@@ -44,7 +44,11 @@ fn ten_thousand_threads_that_wait_once_are_all_seen_or_the_loss_is_counted() {
     // What amdahl keeps for them fits; the rings are shared memory, and not counted.
     let script = format!("ulimit -d 1000000; \"$AMDAHL\" trace -- {exe} 10000");
     let out = shell(dir.path(), &script);
-    let made: u64 = said(&out).lines().next().and_then(|l| l.parse().ok()).expect(&said(&out));
+    let made: u64 = said(&out)
+        .lines()
+        .next()
+        .and_then(|l| l.parse().ok())
+        .unwrap_or_else(|| panic!("{}", said(&out)));
     let trace = latest(dir.path());
     let waits: u64 = trace.idle.iter().map(|i| i.waits).sum();
     println!(
