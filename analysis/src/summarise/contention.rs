@@ -45,10 +45,17 @@ pub(super) fn conditions(
     all
 }
 
-/// What of a workload's name is not the lock.
+/// What of a workload's name is not the lock. Locks that share cache lines or do not are compared, so layout is part of the lock.
 fn condition(workload: &str) -> String {
-    let words = workload.split(' ').skip(1).filter(|w| !w.starts_with("lock="));
-    words.collect::<Vec<_>>().join(" ")
+    let lock = |w: &&str| !w.starts_with("lock=") && !w.starts_with("layout=");
+    workload.split(' ').skip(1).filter(lock).collect::<Vec<_>>().join(" ")
+}
+
+/// Runtime, name, and layout where the run has several.
+fn label(model: &str, lock: &str, workload: &str) -> String {
+    let layout = workload.split(' ').find_map(|w| w.strip_prefix("layout="));
+    let layout = layout.map_or_else(String::new, |l| format!(", {l}"));
+    format!("{} {lock}{layout}", runtime(model))
 }
 
 fn one(
@@ -86,7 +93,7 @@ fn one(
             .filter_map(|t| Some(at_shares(&t.wait.as_ref()?.histogram, &[0.01])[0]));
         measures.push(vec![block_rates(workers, &rates, judged(workers)), p99.collect()]);
         rows.push(LockRow {
-            label: format!("{} {lock}", runtime(&model.id)),
+            label: label(&model.id, lock, workload),
             model: model.id.clone(),
             lock: (*lock).to_owned(),
             group: String::new(),

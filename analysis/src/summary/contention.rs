@@ -25,7 +25,7 @@ pub struct LockCondition {
 /// One lock.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LockRow {
-    /// Runtime and name: `rust std`.
+    /// Runtime, name, and layout where there are several: `rust sharded, packed`.
     pub label: String,
     /// Model id.
     pub model: String,

@@ -118,3 +118,25 @@ fn readers_waits_are_shown_and_counted() {
     assert!(row["blocked_share"]["estimate"].as_f64() > Some(0.1), "{row}");
     assert!(row["utilisation"].is_null(), "held by several at a time: {row}");
 }
+
+/// Packed and padded stand side by side, by name.
+#[test]
+fn layouts_of_one_lock_are_compared() {
+    let (header, mut trials) = locks();
+    trials.retain(|t| ["ticket", "ttas"].contains(&t.params["lock"].as_str()));
+    for t in &mut trials {
+        let layout = if t.params["lock"] == "ticket" { "padded" } else { "packed" };
+        t.params.insert("lock".to_owned(), "sharded".to_owned());
+        t.params.insert("layout".to_owned(), layout.to_owned());
+        t.workload = format!("lock layout={layout} lock=sharded permille=500");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    synth::write(&dir.path().join("run"), &header, &trials).unwrap();
+    let done = report(&dir.path().join("run"));
+    let text = fs::read_to_string(done.out.path().join("made/report.md")).unwrap();
+    assert!(text.starts_with("# Locks under contention\n\nOf 2 locks at N = 4"), "{text}");
+    assert!(
+        text.contains("`rust sharded, packed`") && text.contains("`rust sharded, padded`"),
+        "{text}"
+    );
+}
