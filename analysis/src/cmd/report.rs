@@ -197,7 +197,7 @@ fn write_json(path: &Path, rendered: &Rendered) -> Result<()> {
 fn named(rendered: &Rendered, target: &Path) -> String {
     let report = target.join(REPORT_FILE);
     let figure = rendered.first_figure.as_ref().map_or_else(
-        || "no figure: nothing was usable at N >= 2".to_owned(),
+        || "no figure: the report says why".to_owned(),
         |f| format!("first figure: {}", target.join(f).display()),
     );
     // The last line is a contract, so the page has the one before.
