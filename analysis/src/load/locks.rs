@@ -20,7 +20,7 @@ pub struct LockTrial {
     pub workers: u32,
     /// Name of the lock.
     pub lock: String,
-    /// Share of an operation's work that is done under the lock.
+    /// Share of an operation's work that is done under the lock; none where there is no work.
     pub p: Option<f64>,
     /// Number of locks.
     pub locks: u32,
@@ -58,7 +58,7 @@ pub(super) fn lock(
         workload: trial.workload.clone(),
         workers: trial.workers,
         lock: lock.clone(),
-        p: number("permille").map(|p| f64::from(p) / 1000.0),
+        p: number("permille").filter(|_| number("steps") != Some(0)).map(|p| f64::from(p) / 1000.0),
         locks: number("locks").unwrap_or(1),
         span_ns: trial.window_ns * u64::from(trial.windows_n),
         wait: times("wait")?,

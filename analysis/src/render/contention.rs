@@ -306,6 +306,7 @@ pub(super) fn json(s: &Summary, name_run: bool) -> Vec<Value> {
             for cell in &r.cells {
                 let mut row = cell_json(cell);
                 row["lock"] = json!(r.lock);
+                row["label"] = json!(r.label);
                 row["model"] = json!(r.model);
                 row["condition"] = json!(c.condition);
                 row["p"] = json!(c.p);

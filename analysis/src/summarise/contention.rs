@@ -41,8 +41,22 @@ pub(super) fn conditions(
     if let [only] = all.as_mut_slice() {
         only.condition.clear(); // It tells nothing apart.
     }
+    one_share(&mut all);
     all.sort_by_cached_key(|c| workload_key(&c.condition));
     all
+}
+
+/// Where all have the same share under their locks, it stands as p and tells no condition apart.
+fn one_share(all: &mut [LockCondition]) {
+    let share = |w: &&str| w.starts_with("permille=");
+    let shares: BTreeSet<String> =
+        all.iter().flat_map(|c| c.condition.split(' ').filter(share)).map(str::to_owned).collect();
+    if shares.len() == 1 {
+        for c in all {
+            let rest: Vec<&str> = c.condition.split(' ').filter(|w| !share(w)).collect();
+            c.condition = rest.join(" ");
+        }
+    }
 }
 
 /// What of a workload's name is not the lock. Locks that share cache lines or do not are compared, so layout is part of the lock.

@@ -18,9 +18,11 @@ const HEAD: [&str; 8] = [
 /// share a line, as they do in the report; verdicts.json has each.
 pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
-    let (mut notes, mut not_run) = (Vec::new(), Vec::new());
+    let (mut notes, mut not_run, mut locks) = (Vec::new(), Vec::new(), false);
     for model in &header.plan.models {
-        let cpu = judgement.parallelism.iter().find(|r| r.model == *model && r.decisive);
+        let mut mine = judgement.parallelism.iter().filter(|r| r.model == *model);
+        let cpu = mine.clone().find(|r| r.decisive && !of_lock(r));
+        locks |= mine.any(of_lock);
         let io = best_io(judgement, model);
         let reached =
             cpu.is_some_and(|r| !untouched(r)) || io.is_some_and(|r| r.blocks + r.dropped > 0);
@@ -48,11 +50,22 @@ pub fn table(header: &RunHeader, judgement: &Judgement) -> String {
         let names = by_runtime(not_run).join(", ");
         notes.push(format!("not run: budget: {names} ({n} {noun}; raise --budget)"));
     }
+    if locks {
+        notes.push(
+            "lock: `amdahl report` compares the locks, and says nothing of the model by them"
+                .to_owned(),
+        );
+    }
     let mut text = aligned(&rows);
     for note in notes {
         text.push_str(&format!("  {note}\n"));
     }
     text
+}
+
+/// How far a lock scales tells of the lock.
+fn of_lock(row: &ParallelismRow) -> bool {
+    row.workload.split(' ').next() == Some("lock")
 }
 
 fn untouched(row: &ParallelismRow) -> bool {

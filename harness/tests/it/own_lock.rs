@@ -71,6 +71,9 @@ fn the_page_s_lock_in_c_is_measured_like_any_other() {
     let ran = run(dir.path(), "my-ttas", lib.to_str().unwrap(), &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.out);
     assert!(ran.trials.iter().all(Trial::usable), "{}", ran.out);
+    assert!(ran.out.contains("  lock: `amdahl report` compares the locks"), "{}", ran.out);
+    let row = ran.out.lines().find(|l| l.starts_with("rust/threads")).unwrap();
+    assert!(!row.contains(char::is_numeric), "a lock is no verdict on the model: {row}");
     let timed = ran.trials.iter().find(|t| t.pass == Pass::Latency && t.workers == 2).unwrap();
     assert_eq!(timed.params["lock"], "my-ttas");
     assert!(timed.guarded.unwrap() > 0 && timed.owners.is_some());
