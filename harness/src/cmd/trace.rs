@@ -90,7 +90,7 @@ impl<'a> Eye<'a> {
         let command: &[OsString] = &args.command;
         let held = Held::start(command, args.json.json).map_err(|e| not_started(command, &e))?;
         let pid = held.pid;
-        let (mut collector, mut spots) = self.collector(&[pid])?;
+        let mut collector = self.collector(&[pid])?;
         let begin = now();
         let mut tracker = Tracker::default();
         tracker.follow(pid, &[(pid, String::new())], Vec::new(), begin);
@@ -104,7 +104,7 @@ impl<'a> Eye<'a> {
         let status = child.try_wait()?;
         let end = now();
         let living: Vec<u32> = tracker.living();
-        let mut trace = self.result(collector, tracker, (begin, end), &mut spots);
+        let mut trace = self.result(collector, tracker, (begin, end), Vec::new());
         match &status {
             Some(status) => {
                 trace.exit_status = status.code();
@@ -120,7 +120,8 @@ impl<'a> Eye<'a> {
         let (threads, _) = running(self.roots, pid)?;
         let watch = Watch::new(pid, duration)?.attached();
         let tids: Vec<u32> = threads.iter().map(|(tid, _)| *tid).collect();
-        let (mut collector, mut spots) = self.collector(&tids)?;
+        let mut collector = self.collector(&tids)?;
+        let mut spots = Vec::new();
         let begin = now();
         // Once more, now that threads which begin are seen to.
         let (threads, code) = running(self.roots, pid)?;
@@ -138,21 +139,21 @@ impl<'a> Eye<'a> {
         tracker.follow(pid, &threads, code.unwrap_or_default(), begin);
         follow(&mut collector, &mut tracker, &watch);
         let end = now();
-        Ok(Seen { trace: self.result(collector, tracker, (begin, end), &mut spots), child: None })
+        Ok(Seen { trace: self.result(collector, tracker, (begin, end), spots), child: None })
     }
 
     /// Everybody's events if we may have them, else those of the program alone, without its wakers.
-    fn collector(&self, tids: &[u32]) -> Result<(Collector, Vec<BlindSpot>), Unable> {
+    fn collector(&self, tids: &[u32]) -> Result<Collector, Unable> {
         raise_nofile_limit(64 + 8 * self.cpus.len() as u64);
         let paranoid = || self.roots.proc("sys/kernel/perf_event_paranoid")?.parse().ok();
         match Collector::open(&self.tracefs, &self.cpus, &Scope::Machine) {
-            Ok(collector) => return Ok((collector, Vec::new())),
+            Ok(collector) => return Ok(collector),
             Err(e) if e.is_denied() => {}
             Err(e) => return Err(e.remedy(paranoid())),
         }
         raise_nofile_limit(64 + 8 * (self.cpus.len() * tids.len()) as u64);
         let own = Collector::open(&self.tracefs, &self.cpus, &Scope::Tasks(tids.to_vec()));
-        own.map(|c| (c, Vec::new())).map_err(|e: NotOpened| e.remedy(paranoid()))
+        own.map_err(|e: NotOpened| e.remedy(paranoid()))
     }
 
     fn result(
@@ -160,13 +161,13 @@ impl<'a> Eye<'a> {
         collector: Collector,
         mut tracker: Tracker,
         (begin, end): (u64, u64),
-        spots: &mut Vec<BlindSpot>,
+        blind_spots: Vec<BlindSpot>,
     ) -> Trace {
         tracker.end(end);
         let sight = Sight {
             duration_ns: end.saturating_sub(begin),
             wakeups: collector.wakeups,
-            blind_spots: std::mem::take(spots),
+            blind_spots,
         };
         // Symbols are read without being in the way of what is traced.
         drop(collector);

@@ -19,8 +19,8 @@ use super::event::{Call, Mapping, User};
 const DEPTH_MAX: usize = 24;
 
 /// Bytes of stack copied at each wait: enough for the C library's frames and some eight of their callers. The kernel could follow
-/// frame pointers itself, but where a chain ends in code without them it reads an address that nothing lies at, and the fault
-/// costs a futex call more than all else that tracing does.
+/// frame pointers itself, but where a chain ends in code without them it reads an address that nothing lies at, and that costs
+/// a futex call more than any other part of tracing (METHODOLOGY, section 11).
 pub const BYTES: u32 = 1024;
 
 /// Frame pointer, link register where a machine has one, stack pointer and instruction pointer, in the order of their numbers; 0
