@@ -3,6 +3,7 @@
 //! A library so that tests and benches can drive each room; the program is `main.rs`. Nothing here
 //! knows polars or plotters: figures are made by `amdahl-analysis` from the recorded run alone.
 
+pub mod ab;
 pub mod answer;
 pub mod cli;
 pub mod cmd;

@@ -108,7 +108,7 @@ pub fn io_verdict_name(verdict: IoVerdict) -> &'static str {
 }
 
 /// Rounded to [`DIGITS`] significant digits; null if not finite.
-fn number(x: f64) -> Value {
+pub fn number(x: f64) -> Value {
     if !x.is_finite() {
         return Value::Null;
     }
