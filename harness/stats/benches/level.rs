@@ -155,6 +155,17 @@ fn looked(values: &[f64]) -> (Change, usize) {
 
 fn looks(bench: &mut Bench) {
     println!("\nThree looks, 12, 24 and 48 pairs");
+    let bare = Margins { regression: 0.0, equivalence: 0.03 };
+    for (name, shape) in SHAPES.into_iter().take(3) {
+        let what = format!("  {name}, no margin, no change, called changed at any look");
+        bench.share(&what, LEVEL, |rng| {
+            let values = sample(shape, 48, 0.0, 0.2, rng);
+            LOOKS
+                .into_iter()
+                .enumerate()
+                .any(|(k, (n, _))| changed(decide_look(&paired(&values[..n], bare), k).change))
+        });
+    }
     for (name, shape) in SHAPES {
         for spread in [0.001, 0.02, 0.2] {
             let what = format!("  {name}, spread {spread}, change +1 % called changed");

@@ -8,7 +8,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 pub use self::permutation::PERMUTATIONS;
 use crate::interval::Interval;
-use crate::rank::{hodges_lehmann, p_above, p_below, smallest_p};
+use crate::rank::{hodges_lehmann, p_above, p_below, pseudomedian, smallest_p};
 
 /// Two-sided error that a verdict of changed may have.
 pub const ALPHA: f64 = 0.05;
@@ -29,11 +29,21 @@ impl Default for Margins {
     }
 }
 
+impl Margins {
+    /// Whether a change of this logarithm lies near none.
+    fn hold(&self, log: f64) -> bool {
+        log.abs() <= (1.0 + self.regression.max(self.equivalence / 3.0)).ln()
+    }
+}
+
 /// What `n` differences say.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evidence {
     /// Ratio of B to A with its 95 % interval; `None` for fewer than 6 pairs.
     pub ratio: Option<Interval>,
+    /// Whether the estimate itself lies where no change would be called: within the regression margin, or a third of the equivalence margin
+    /// if that is wider.
+    pub near: bool,
     /// p that B is not above A by more than the margin, one-sided.
     pub p_higher: f64,
     /// p that B is not below A by more than the margin, one-sided.
@@ -70,6 +80,7 @@ pub fn paired(logs: &[f64], margins: Margins) -> Evidence {
     let (change, same) = ((1.0 + margins.regression).ln(), (1.0 + margins.equivalence).ln());
     Evidence {
         ratio: hodges_lehmann(logs, 0.95).map(exp),
+        near: pseudomedian(logs).is_some_and(|centre| margins.hold(centre)),
         p_higher: p_above(logs, change),
         p_lower: p_below(logs, -change),
         p_equivalent: p_above(logs, -same).max(p_below(logs, same)),
@@ -91,6 +102,7 @@ pub fn unpaired(a: &[f64], b: &[f64], margins: Margins, seed: u64) -> Evidence {
     let below = |null: f64| permutation::p_above(b, a, -null, seed);
     Evidence {
         ratio: permutation::interval(a, b, 0.95).map(exp),
+        near: permutation::difference(a, b).is_some_and(|d| margins.hold(d)),
         p_higher: above(change),
         p_lower: below(-change),
         p_equivalent: above(-same).max(below(same)),

@@ -51,9 +51,17 @@ pub fn hodges_lehmann(values: &[f64], level: f64) -> Option<Interval> {
     }
     let cut = critical(n, (1.0 - level) / 2.0)?;
     let walsh = walsh_averages(values);
-    let count = walsh.len();
-    let estimate = f64::midpoint(walsh[(count - 1) / 2], walsh[count / 2]);
-    Some(Interval { estimate, lo: walsh[cut], hi: walsh[count - 1 - cut], n })
+    Some(Interval { estimate: middle(&walsh), lo: walsh[cut], hi: walsh[walsh.len() - 1 - cut], n })
+}
+
+/// The estimate of [`hodges_lehmann`] alone, which any number of values has; `None` for none or one that is not finite.
+pub(crate) fn pseudomedian(values: &[f64]) -> Option<f64> {
+    let usable = !values.is_empty() && values.iter().all(|v| v.is_finite());
+    usable.then(|| middle(&walsh_averages(values)))
+}
+
+fn middle(sorted: &[f64]) -> f64 {
+    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
 }
 
 /// Means of all pairs of values, each with itself too, ascending.

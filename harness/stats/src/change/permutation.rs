@@ -50,6 +50,12 @@ pub(super) fn interval(a: &[f64], b: &[f64], level: f64) -> Option<Interval> {
     Some(Interval { estimate: i.estimate.ln(), lo: i.lo.ln(), hi: i.hi.ln(), n: i.n })
 }
 
+/// Mean of `b` less mean of `a`; `None` where a sample is empty or a value is not finite.
+pub(super) fn difference(a: &[f64], b: &[f64]) -> Option<f64> {
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    Some(mean(b) - mean(a)).filter(|d| d.is_finite())
+}
+
 /// n over k, or `u64::MAX` where it exceeds that.
 fn combinations(n: usize, k: usize) -> u64 {
     let k = k.min(n - k) as u64;
