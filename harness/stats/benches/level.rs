@@ -184,7 +184,7 @@ fn looks(bench: &mut Bench) {
 fn families(bench: &mut Bench) {
     println!("\nFamilies of 60 cells, 12 pairs each, one confirmation");
     for (name, shape) in SHAPES {
-        let mut report = |rng: &mut SplitMix, truth: &dyn Fn(usize) -> f64| -> Vec<bool> {
+        let report = |rng: &mut SplitMix, truth: &dyn Fn(usize) -> f64| -> Vec<bool> {
             let mut draw = |cell: usize| {
                 paired(&sample(shape, 12, truth(cell), 0.02, rng), Margins::default())
             };
