@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use amdahl_schema::{Arm, Contest, Pass, Status, Trial};
 
 use amdahl_stats::{
-    GateReading, IoRow, IoVerdict, Judgement, Machine, Missing, Observation, ParallelismRow,
-    Shares, Verdict,
+    IoRow, IoVerdict, Judgement, Machine, Missing, Observation, ParallelismRow, Shares, Verdict,
 };
 
 pub use table::table;
@@ -127,11 +126,7 @@ fn observe(trial: &Trial, workload: &str) -> Option<Observation> {
         shares,
         foreign_delay: trial.foreign_delay_share(),
         cpu_slowdown: trial.cpu_slowdown(),
-        gates: GateReading {
-            capacity_ticks: trial.gates.capacity_ticks(),
-            foreign_ticks: trial.gates.foreign_ticks(),
-            steal_ticks: trial.gates.steal_ticks.map(|t| t as f64),
-        },
+        gates: crate::gates::reading(&trial.gates),
         contest: match trial.contest() {
             Contest::Held => amdahl_stats::Contest::Held,
             Contest::Starved { .. } => amdahl_stats::Contest::Starved,

@@ -29,6 +29,8 @@ pub enum Verb {
     Reproduce(Box<ReproduceArgs>),
     /// Lock contention of an unmodified program, as a run.
     Trace(TraceArgs),
+    /// A against B in interleaved pairs: regressed, improved, equivalent, or can't tell.
+    Ab(Box<AbArgs>),
     /// Draw recorded runs: Markdown, SVG, CSV, verdicts (done by amdahl-analysis).
     #[command(disable_help_flag = true)]
     Report(SiblingArgs),
@@ -241,6 +243,60 @@ pub struct TraceArgs {
     /// The program and its arguments.
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,
+}
+
+/// Which direction of a figure is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BetterArg {
+    /// Rates.
+    Higher,
+    /// Times.
+    Lower,
+}
+
+/// `ab`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["a"])))]
+pub struct AbArgs {
+    /// A, the base: a program with its arguments, in words as a shell would split them; no shell is started.
+    #[arg(long, value_name = "CMD", requires = "b")]
+    pub a: Option<String>,
+    /// B, what may have changed.
+    #[arg(long, value_name = "CMD", requires = "a")]
+    pub b: Option<String>,
+    /// The figure that the programs print, e.g. 'rate: ([0-9.]+)'; without it their wall time is compared.
+    #[arg(long, value_name = "REGEX", requires = "a")]
+    pub metric: Option<String>,
+    /// Which direction of --metric is good (default higher).
+    #[arg(long, value_enum, requires = "metric")]
+    pub better: Option<BetterArg>,
+    /// A change is called one only if it is shown to be beyond so many percent.
+    #[arg(long, value_name = "PCT", default_value = "1")]
+    pub margin: f64,
+    /// Equivalent means shown to lie within so many percent.
+    #[arg(long, value_name = "PCT", default_value = "3")]
+    pub equivalence: f64,
+    /// Pairs, fixed beforehand (default: looks after 12, 24 and 48 where there is one cell, as many as its size needs for a family).
+    #[arg(long, value_name = "N")]
+    pub blocks: Option<usize>,
+    /// Time at most, e.g. 90s, 5m; no pair is begun that would end after it.
+    #[arg(long, value_name = "S")]
+    pub budget: Option<String>,
+    /// Seed of every random choice (default: random, printed).
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Do without the third arm, A once more, by which a machine that can't judge shows.
+    #[arg(long)]
+    pub no_sentinel: bool,
+    /// Use pairs whatever else ran meanwhile: for figures that do not depend on it, such as bytes or counts.
+    #[arg(long)]
+    pub no_gates: bool,
+    /// Exit with 3 where it could not be decided.
+    #[arg(long)]
+    pub strict: bool,
+    /// JSON output.
+    #[command(flatten)]
+    pub json: JsonArgs,
 }
 
 /// `conform`.

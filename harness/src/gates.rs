@@ -13,6 +13,7 @@
 //! per process that reaped something. A reading costs some 10 µs a process.
 
 use amdahl_schema::Gates;
+use amdahl_stats::GateReading;
 
 use crate::procfs::{self, Roots, Stat};
 use crate::topology::{CgroupLimits, Machine};
@@ -117,6 +118,15 @@ impl Reading {
             throttled_ns: diff(self.throttled_ns, before.throttled_ns),
             ..Gates::default()
         }
+    }
+}
+
+/// What the rule for gates is told of a difference of two readings.
+pub fn reading(gates: &Gates) -> GateReading {
+    GateReading {
+        capacity_ticks: gates.capacity_ticks(),
+        foreign_ticks: gates.foreign_ticks(),
+        steal_ticks: gates.steal_ticks.map(|t| t as f64),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod reproduce;
 pub mod run;
 pub mod speed;
 pub mod state;
+pub mod stop;
 pub mod topology;
 pub mod trace;
 pub mod trial;

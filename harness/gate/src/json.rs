@@ -33,5 +33,7 @@ fn cell(c: &Cell) -> Value {
         "median_a": c.medians.map(|(a, _)| number_json(a)),
         "median_b": c.medians.map(|(_, b)| number_json(b)),
         "reasons": c.reasons,
+        "samples_a": c.samples.0,
+        "samples_b": c.samples.1,
     })
 }

@@ -94,6 +94,8 @@ pub struct Cell {
     pub reasons: Vec<String>,
     /// Medians of A and of B.
     pub medians: Option<(f64, f64)>,
+    /// The values it was judged by, of A and of B, in the order in which they were measured: whoever has them can judge again.
+    pub samples: (Vec<f64>, Vec<f64>),
 }
 
 impl Cell {
@@ -112,6 +114,7 @@ impl Cell {
             smallest_detectable: decision.smallest_detectable,
             reasons: decision.reason.iter().cloned().collect(),
             medians: None,
+            samples: (Vec::new(), Vec::new()),
         }
     }
 }

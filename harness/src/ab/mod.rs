@@ -3,12 +3,13 @@
 //! Knows nothing of programs, workers or benches: what is measured is behind [`Arms`], so order, repeated looks, confirmation and
 //! a machine that can't judge are tested with fakes in milliseconds.
 
+pub mod command;
 mod tally;
 
 use std::time::{Duration, Instant};
 
 use amdahl_gate::{Metric, Report};
-use amdahl_stats::{Margins, SplitMix};
+use amdahl_stats::{GateReading, Margins, SplitMix};
 
 use crate::Unable;
 use tally::Tally;
@@ -49,7 +50,9 @@ pub struct RoundPlan {
 pub struct Round {
     /// By cell: positive values of A, B and the sentinel, or why there is none.
     pub cells: Vec<RoundCell>,
-    /// Why the whole round must not be used: a cause outside of the arms (other programs' CPU time, steal), never a value.
+    /// What other programs and the hypervisor used meanwhile, where it is known. Rounds are dropped in groups that span enough of the kernel's ticks.
+    pub gates: Option<GateReading>,
+    /// Why the whole round must not be used: a cause outside of the arms that needs no ticks (run delay), never a value.
     pub dropped: Option<String>,
 }
 
@@ -68,8 +71,9 @@ pub struct RoundCell {
 pub trait Arms {
     /// The cells that each round gives, in order; at least one.
     fn cells(&self) -> &[CellSpec];
-    /// Measures each arm of `plan.order` once, one right after the other. An error means that nothing more can be measured.
-    fn round(&mut self, plan: &RoundPlan) -> anyhow::Result<Round>;
+    /// Measures each arm of `plan.order` once, one right after the other. `None`: somebody wants to stop, so judge what there is. An error
+    /// means that nothing can be measured.
+    fn round(&mut self, plan: &RoundPlan) -> anyhow::Result<Option<Round>>;
     /// What readers of every verdict must know (outputs differ, …), after the last round.
     fn remarks(&self) -> Vec<String> {
         Vec::new()
@@ -144,7 +148,7 @@ pub fn judge(
             tally.confirm(second);
         }
     }
-    Ok(tally.report(arms.remarks()))
+    Ok(tally.report(&arms.remarks()))
 }
 
 struct Session<'a> {
@@ -166,11 +170,19 @@ impl Session<'_> {
     ) -> anyhow::Result<()> {
         // Each order is followed by its reverse, so that every arm is early as often as it is late.
         let mut reversed: Option<Vec<Arm>> = None;
-        let most = tally.rounds + (pairs - pairs.min(tally.fewest())) * 3 / 2 + 1;
-        while tally.fewest() < pairs && tally.rounds < most {
+        // A third of what is still to be measured may be dropped; more is more than the machine can be judged on.
+        let most = tally.rounds + pairs.saturating_sub(tally.fewest()) * 3 / 2 + 1;
+        loop {
+            if tally.fewest() >= pairs || tally.rounds >= most {
+                tally.close_group();
+                if tally.fewest() >= pairs || tally.rounds >= most {
+                    return Ok(());
+                }
+            }
             if self.settings.budget.is_some_and(|b| self.since.elapsed() + self.longest > b) {
-                tally.out_of_budget();
-                break;
+                tally.close_group();
+                tally.cut_short = Some("the budget ended before it was decided");
+                return Ok(());
             }
             let order = reversed.take().unwrap_or_else(|| {
                 let order = self.order();
@@ -179,12 +191,15 @@ impl Session<'_> {
             });
             let env_pad_bytes = order.iter().map(|_| self.rng.below(4096) as u32).collect();
             let begin = Instant::now();
-            let round = arms.round(&RoundPlan { order, env_pad_bytes })?;
+            let Some(round) = arms.round(&RoundPlan { order, env_pad_bytes })? else {
+                tally.close_group();
+                tally.cut_short = Some("it was stopped before it was decided");
+                return Ok(());
+            };
             self.longest = self.longest.max(begin.elapsed());
             tally.add(round);
             watch(Progress { rounds: tally.rounds, of: pairs, confirming });
         }
-        Ok(())
     }
 
     fn order(&mut self) -> Vec<Arm> {
@@ -196,3 +211,6 @@ impl Session<'_> {
         order
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,14 @@
 
 use amdahl_gate::{Cell, Report, Sentinel, Verdict};
 use amdahl_stats::{
-    ALPHA, Change, Decision, Evidence, decide, decide_family, decide_look, median, paired,
+    ALPHA, Change, Decision, Evidence, GateReading, decide, decide_family, decide_look,
+    gate_failure, median, paired,
 };
 
 use super::{CellSpec, DROPPED_MAX, Round, RoundCell};
+
+/// Ticks of all CPUs that a group of rounds spans at least: 5 % of them are ten, the fewest that are evidence.
+const GROUP_TICKS: f64 = 200.0;
 
 /// What was measured so far.
 pub(super) struct Tally {
@@ -13,9 +17,16 @@ pub(super) struct Tally {
     decisions: Vec<Decision>,
     /// Rounds, dropped ones too.
     pub(super) rounds: usize,
+    /// Why not all was measured.
+    pub(super) cut_short: Option<&'static str>,
     dropped: Vec<String>,
-    budget_spent: bool,
+    /// Rounds whose machine was not judged yet.
+    group: Vec<Round>,
+    reading: GateReading,
 }
+
+const NOTHING: GateReading =
+    GateReading { capacity_ticks: 0.0, foreign_ticks: Some(0.0), steal_ticks: Some(0.0) };
 
 struct CellTally {
     spec: CellSpec,
@@ -25,8 +36,15 @@ struct CellTally {
     logs: Vec<f64>,
     /// ln(sentinel / A).
     sentinel: Vec<f64>,
-    failures: Vec<String>,
+    /// Launches of each arm that failed, with the last words of the last.
+    failed: [Failed; 2],
     dropped: usize,
+}
+
+#[derive(Clone, Default)]
+struct Failed {
+    launches: usize,
+    last: String,
 }
 
 impl CellTally {
@@ -44,10 +62,12 @@ impl CellTally {
             }
             (a, b) => {
                 self.dropped += 1;
-                let said = |arm: &str, r: &Result<f64, String>| {
-                    r.as_ref().err().map(|e| format!("{arm}: {e}"))
-                };
-                self.failures.extend([said("A", a), said("B", b)].into_iter().flatten());
+                for (failed, arm) in self.failed.iter_mut().zip([a, b]) {
+                    if let Err(why) = arm {
+                        failed.launches += 1;
+                        failed.last.clone_from(why);
+                    }
+                }
             }
         }
         if let (Ok(a), Some(Ok(s))) = (&cell.a, &cell.sentinel) {
@@ -64,35 +84,59 @@ impl Tally {
             b: Vec::new(),
             logs: Vec::new(),
             sentinel: Vec::new(),
-            failures: Vec::new(),
+            failed: <[Failed; 2]>::default(),
             dropped: 0,
         };
         Self {
             cells: specs.iter().map(cell).collect(),
             decisions: Vec::new(),
             rounds: 0,
+            cut_short: None,
             dropped: Vec::new(),
-            budget_spent: false,
+            group: Vec::new(),
+            reading: NOTHING,
         }
     }
 
-    /// Pairs of the cell that has the fewest.
+    /// Pairs of the cell that has the fewest, those of the open group among them.
     pub(super) fn fewest(&self) -> usize {
-        self.cells.iter().map(|c| c.logs.len()).min().unwrap_or(0)
-    }
-
-    pub(super) fn out_of_budget(&mut self) {
-        self.budget_spent = true;
+        let open = |k: usize| {
+            self.group.iter().filter(|r| r.cells[k].a.is_ok() && r.cells[k].b.is_ok()).count()
+        };
+        self.cells.iter().enumerate().map(|(k, c)| c.logs.len() + open(k)).min().unwrap_or(0)
     }
 
     pub(super) fn add(&mut self, round: Round) {
         self.rounds += 1;
         if let Some(why) = round.dropped {
-            self.dropped.push(why);
-            self.cells.iter_mut().for_each(|c| c.dropped += 1);
+            self.drop_rounds(1, why);
             return;
         }
-        self.cells.iter_mut().zip(round.cells).for_each(|(tally, cell)| tally.add(cell));
+        // Without a reading there is nothing to wait for.
+        let known = round.gates.is_some();
+        self.reading = self.reading + round.gates.unwrap_or(NOTHING);
+        self.group.push(round);
+        if !known || self.reading.capacity_ticks >= GROUP_TICKS {
+            self.close_group();
+        }
+    }
+
+    /// Uses the rounds of the open group, or drops them all: whatever ran beside them is not told from round to round.
+    pub(super) fn close_group(&mut self) {
+        let reading = std::mem::replace(&mut self.reading, NOTHING);
+        let group = std::mem::take(&mut self.group);
+        if let Some(why) = gate_failure(&reading, None) {
+            self.drop_rounds(group.len(), why);
+            return;
+        }
+        for round in group {
+            self.cells.iter_mut().zip(round.cells).for_each(|(tally, cell)| tally.add(cell));
+        }
+    }
+
+    fn drop_rounds(&mut self, n: usize, why: String) {
+        self.dropped.extend(std::iter::repeat_n(why, n));
+        self.cells.iter_mut().for_each(|c| c.dropped += n);
     }
 
     /// Look `k` at the only cell: whether that ends it.
@@ -121,52 +165,68 @@ impl Tally {
         self.decisions = amdahl_stats::confirm(&self.decisions, &again.collect::<Vec<_>>());
         self.rounds += second.rounds;
         self.dropped.extend(second.dropped);
-        self.budget_spent |= second.budget_spent;
+        self.cut_short = self.cut_short.or(second.cut_short);
         for (mine, theirs) in self.cells.iter_mut().zip(second.cells) {
             mine.sentinel.extend(theirs.sentinel);
-            mine.failures.extend(theirs.failures);
+            for (mine, theirs) in mine.failed.iter_mut().zip(theirs.failed) {
+                mine.launches += theirs.launches;
+                if theirs.launches > 0 {
+                    mine.last = theirs.last;
+                }
+            }
             mine.dropped += theirs.dropped;
         }
     }
 
     /// The verdicts, with what every reader must know.
-    pub(super) fn report(self, remarks: Vec<String>) -> Report {
+    pub(super) fn report(self, remarks: &[String]) -> Report {
         let sentinel = self.sentinel();
+        let rejected = sentinel.as_ref().is_some_and(|s| s.rejected);
         let busy = self.dropped.len() as f64 > DROPPED_MAX * self.rounds as f64;
-        let mut cells = Vec::new();
-        for (tally, decision) in self.cells.iter().zip(&self.decisions) {
-            let mut cell =
-                Cell::new(&tally.spec.name, tally.spec.metric.clone(), &tally.evidence(), decision);
+        let cells = self.cells.iter().zip(&self.decisions).map(|(tally, decision)| {
+            let spec = &tally.spec;
+            let mut cell = Cell::new(&spec.name, spec.metric.clone(), &tally.evidence(), decision);
             cell.dropped_pairs = tally.dropped;
             cell.medians = median(&tally.a).zip(median(&tally.b));
-            if sentinel.as_ref().is_some_and(|s| s.rejected) {
-                cell.verdict = Verdict::Inconclusive;
-                cell.reasons.push("the sentinel, a copy of A, was called changed too: this machine can't judge now".to_owned());
-            }
-            if busy {
+            cell.samples = (tally.a.clone(), tally.b.clone());
+            let few = tally.dropped as f64 > DROPPED_MAX * self.rounds as f64;
+            if rejected || busy || few {
                 cell.verdict = Verdict::Inconclusive;
             }
-            if let Some(why) = self.dropped.last() {
-                cell.reasons.push(format!(
-                    "{} of {} rounds dropped, the last: {why}",
-                    self.dropped.len(),
-                    self.rounds
-                ));
-            }
-            if self.budget_spent && cell.verdict == Verdict::Inconclusive {
-                cell.reasons.push("the budget ended before it was decided".to_owned());
-            }
-            if let Some(why) = tally.failures.last() {
-                cell.reasons.push(format!(
-                    "{} of {} rounds failed, the last: {why}",
-                    tally.failures.len(),
-                    self.rounds
-                ));
-            }
+            let open = cell.verdict == Verdict::Inconclusive;
+            cell.reasons.extend(self.reasons(tally, open, rejected));
             cell.reasons.extend(remarks.iter().cloned());
-            cells.push(cell);
+            cell
+        });
+        Report { cells: cells.collect(), sentinel }
+    }
+
+    /// What a reader of the cell must know besides the decision's own reason.
+    fn reasons(&self, tally: &CellTally, open: bool, rejected: bool) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if rejected {
+            reasons.push(
+                "the sentinel, A once more, was called changed too: this machine can't judge now"
+                    .to_owned(),
+            );
         }
-        Report { cells, sentinel }
+        if let Some(why) = self.dropped.last() {
+            reasons.push(format!(
+                "{} of {} rounds dropped; the last: {why}",
+                self.dropped.len(),
+                self.rounds
+            ));
+        }
+        for (arm, failed) in ["A", "B"].iter().zip(&tally.failed).filter(|(_, f)| f.launches > 0) {
+            reasons.push(format!(
+                "{arm} failed in {} of {} launches; the last: {}",
+                failed.launches, self.rounds, failed.last
+            ));
+        }
+        if let Some(why) = self.cut_short.filter(|_| open) {
+            reasons.push(why.to_owned());
+        }
+        reasons
     }
 
     /// Whether a copy of A was called changed: the cells' sentinels as one family.

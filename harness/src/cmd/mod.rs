@@ -1,6 +1,7 @@
-//! One file a verb; each ends in an exit code: 0 fine, 1 failed conformance or a verdict
+//! One file a verb; each ends in an exit code: 0 fine, 1 a regression, failed conformance or a verdict
 //! that differs, 2 could not do it, 3 undecided (only where `--strict` asks for it).
 
+pub mod ab;
 pub mod conform;
 pub mod doctor;
 pub mod list;
@@ -34,6 +35,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Conform(args) => conform::run(&args),
         Verb::Reproduce(args) => reproduce::run(&args),
         Verb::Trace(args) => trace::run(&args),
+        Verb::Ab(args) => ab::run(&args),
         Verb::Report(args) => sibling::run("report", &args.args),
         Verb::Fit(args) => sibling::run("fit", &args.args),
         Verb::Guard(args) => Ok(guard::run(args.fd, &args.command)),

@@ -270,13 +270,13 @@ pub fn parse_budget(text: &str) -> Result<Option<Duration>, String> {
     if text == "none" { Ok(None) } else { parse_duration(text).map(Some) }
 }
 
-/// `250ms`, `90s`, `1.5m`, `2h`.
+/// `250ms`, `90s`, `1.5m`, `2h`; a bare number is seconds.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time such as 250ms, 90s, 5m or 2h");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "ms" => 0.001,
-        "s" => 1.0,
+        "s" | "" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
         _ => return Err(wrong()),

@@ -1,6 +1,7 @@
 //! The measuring program as a whole: fakes for what a worker may do to it, real processes for what
 //! must not outlive it, the command line as documented.
 
+mod ab;
 mod anywhere;
 mod bad_workers;
 mod causes;

@@ -1,13 +1,12 @@
 //! Until when a program is followed: its end, a time, or somebody who says stop.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::Unable;
 use crate::trace::collect::now;
+use crate::{Unable, stop};
 
 /// The longest sleep between two looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -39,13 +38,14 @@ impl Watch {
 
     /// Calls `look` again and again. It sleeps no longer than it is told, and says whether the descriptor is readable: the program has ended.
     pub(super) fn follow(&self, mut look: impl FnMut(BorrowedFd<'_>, Duration) -> bool) {
-        stop_on_signals();
+        // The traced program gets its own Ctrl-C; ours only ends the trace.
+        stop::catch();
         let (mut end_ns, mut asked) = (self.end_ns, false);
         loop {
             let left = end_ns.map(|end| Duration::from_nanos(end.saturating_sub(now())));
             let left = left.unwrap_or(LOOK);
             let over = look(self.fd.as_fd(), left.min(LOOK));
-            let signals = SIGNALS.load(Ordering::Relaxed);
+            let signals = stop::asked();
             if over || left.is_zero() || signals > 1 {
                 return;
             }
@@ -59,18 +59,4 @@ impl Watch {
 
 fn after(time: Duration) -> u64 {
     now().saturating_add(time.as_nanos() as u64)
-}
-
-static SIGNALS: AtomicU32 = AtomicU32::new(0);
-
-extern "C" fn stop(_signal: libc::c_int) {
-    SIGNALS.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Ctrl-C ends the trace, not this program: what was seen is kept. The traced program gets its own.
-fn stop_on_signals() {
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        // SAFETY: the handler only adds to an atomic, which is allowed in one.
-        unsafe { libc::signal(signal, stop as extern "C" fn(libc::c_int) as libc::sighandler_t) };
-    }
 }
