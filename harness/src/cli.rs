@@ -294,6 +294,10 @@ pub struct AbArgs {
     /// Exit with 3 where it could not be decided.
     #[arg(long)]
     pub strict: bool,
+    /// The verdict in another form, in a file: json, markdown, annotations, bmf, customSmallerIsBetter, customBiggerIsBetter. In a GitHub
+    /// job the summary and the annotations are written by themselves.
+    #[arg(long = "write", value_name = "FORM=FILE")]
+    pub write: Vec<String>,
     /// JSON output.
     #[command(flatten)]
     pub json: JsonArgs,

@@ -1,13 +1,26 @@
 //! A verdict on a change: what `amdahl ab` and `amdahl compare` say, and every form in which it is read.
 //!
 //! Both programs link this, so that a pull request looks the same whichever of them judged it. Decisions are made in `amdahl-stats`;
-//! here they are given a direction (is more better?), reasons and a form. No I/O: whoever calls writes the text.
+//! here they are given a direction (is more better?), reasons and a form. Only `publish` writes files.
 
+mod annotations;
+mod form;
 mod json;
+mod markdown;
+mod others;
+mod publish;
+mod terminal;
+mod words;
 
 use amdahl_stats::{Change, Decision, Evidence, Interval};
 
+pub use annotations::{ANNOTATIONS_MAX, annotations};
+pub use form::{FORMS, form};
 pub use json::report_json;
+pub use markdown::{SUMMARY_BYTES_MAX, markdown};
+pub use others::{action_benchmark, bencher};
+pub use publish::{Wanted, check, publish};
+pub use terminal::terminal;
 
 /// Which direction of a metric is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,8 @@
 //! `amdahl ab`: A against B in interleaved pairs, with a verdict.
 
-mod text;
-
 use std::process::ExitCode;
 
-use amdahl_gate::{Better, report_json};
+use amdahl_gate::{Better, Wanted, check, publish, report_json, terminal};
 use amdahl_stats::Margins;
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
@@ -22,6 +20,10 @@ use crate::{Unable, stop};
 /// Measures, judges, prints.
 pub fn run(args: &AbArgs) -> anyhow::Result<ExitCode> {
     let settings = settings(args)?;
+    let wanted = Wanted::new(&args.write, |name| std::env::var(name).ok()).map_err(Unable)?;
+    if let Some(file) = &args.json.json_out {
+        check(file).map_err(|e| Unable(format!("--json-out: {e}")))?;
+    }
     let mut arms = arms(args, &settings)?;
     stop::catch();
     let bar = ProgressBar::no_length();
@@ -35,7 +37,15 @@ pub fn run(args: &AbArgs) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     let mut json = report_json(&report);
     json["seed"] = settings.seed.into();
-    super::emit(&args.json, &json, &text::text(&report, settings.seed))?;
+    let mut text = terminal(&report) + &format!("seed: {}\n", settings.seed);
+    // JSON on stdout stays JSON: then the lines for a job's log go where its runner looks too.
+    let lines = publish(&report, &wanted).map_err(Unable)?;
+    if args.json.json {
+        eprint!("{lines}")
+    } else {
+        text.push_str(&lines)
+    }
+    super::emit(&args.json, &json, &text)?;
     Ok(ExitCode::from(report.exit_code(args.strict)))
 }
 

@@ -97,7 +97,7 @@ fn slower_faster_and_the_same_by_a_figure_that_is_printed() {
     );
     let out = place.ab(&base, &slow, &RATE);
     let text = String::from_utf8_lossy(&out.stdout);
-    assert!(text.starts_with("regressed") && text.contains("metric -5."), "{text}");
+    assert!(text.starts_with("regressed") && text.contains("base -> slow  -5."), "{text}");
     assert!(text.contains("sentinel (A against A): not called changed"), "{text}");
 }
 
@@ -201,8 +201,33 @@ fn what_can_t_be_compared_is_refused_with_the_next_step() {
     all(&fine, &fine, &["--margin=-1"], &["--margin -1"]);
     all(&fine, &fine, &["--margin", "5"], &["--equivalence 3 is not above --margin 5"]);
     all(&fine, &fine, &["--blocks", "0"], &["--blocks 0"]);
+    all(&fine, &fine, &["--write", "xml=a"], &["no form `xml`", "markdown"]);
+    all(&fine, &fine, &["--json-out", "/no/such/place/v.json"], &["--json-out", "/no/such/place"]);
     all(&fine, &fine, &["--budget", "soon"], &["--budget", "soon"]);
     let out =
         Command::new(env!("CARGO_BIN_EXE_amdahl")).args(["ab", "--a", "true"]).output().unwrap();
     assert_eq!(out.status.code(), Some(2));
+}
+
+#[test]
+fn a_job_of_github_gets_its_summary_and_annotations() {
+    let place = Place::new();
+    let (base, slow) = (place.script("base", &rate(100.0)), place.script("slow", &rate(90.0)));
+    let page = place.path().join("summary.md");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_amdahl"));
+    command
+        .args(["ab", "--no-gates", "--a", &base, "--b", &slow, "--write", "bmf=bmf.json"])
+        .args(RATE);
+    command
+        .current_dir(place.path())
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", &page);
+    let out = command.output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(1), "{text}");
+    assert!(text.contains("\n::error title=amdahl::regressed: 1 regressed\n"), "{text}");
+    assert!(fs::read_to_string(&page).unwrap().contains("| **regressed** | base -&gt; slow |"));
+    let bmf: Value =
+        serde_json::from_str(&fs::read_to_string(place.path().join("bmf.json")).unwrap()).unwrap();
+    assert!(bmf["base -> slow"]["metric"]["value"].is_number(), "{bmf}");
 }
