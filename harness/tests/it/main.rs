@@ -6,6 +6,7 @@ mod anywhere;
 mod bad_workers;
 mod causes;
 mod cli;
+mod compare_with_base;
 mod conform;
 mod example;
 mod fake;

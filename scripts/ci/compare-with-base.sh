@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Is this branch slower than where it began? Builds the merge-base and HEAD side by side and lets `amdahl ab` judge them in this one job, on
+# this one machine: figures of another day and another runner are no base. For any CI system, or by hand.
+#
+#   compare-with-base.sh --base origin/main --build 'make release' --run '{dir}/bin/app {dir}/input' [-- arguments of amdahl ab]
+#
+# {dir} becomes the directory of either side; the two have paths of the same length. Exit status: that of `amdahl ab`: 1 for a regression,
+# 0 also where it can't be told (add `-- --strict` for 3), 2 if it could not be done. AMDAHL names the program if it is not on PATH.
+set -euo pipefail
+
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+say() { printf 'compare-with-base: %s\n' "$*" >&2; }
+
+base='' build='' run=''
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --base) base=${2-}; shift 2 || usage ;;
+        --build) build=${2-}; shift 2 || usage ;;
+        --run) run=${2-}; shift 2 || usage ;;
+        --) shift; break ;;
+        *) say "unknown argument: $1"; usage ;;
+    esac
+done
+[ -n "$base" ] && [ -n "$run" ] || usage
+case "$run" in *'{dir}'*) ;; *) say "--run '$run' has no {dir}: both sides would be the same program"; exit 2 ;; esac
+amdahl=${AMDAHL:-amdahl}
+command -v "$amdahl" >/dev/null || { say "no $amdahl on PATH: cargo install --path harness, or set AMDAHL"; exit 2; }
+
+top=$(git rev-parse --show-toplevel)
+git rev-parse --quiet --verify "$base^{commit}" >/dev/null || {
+    say "no commit $base here; a shallow clone lacks it: git fetch --unshallow, or fetch-depth: 0"
+    exit 2
+}
+from=$(git merge-base "$base" HEAD) || { say "$base and HEAD have no common ancestor here; fetch more history"; exit 2; }
+head=$(git rev-parse HEAD)
+[ "$from" != "$head" ] || say "HEAD is its own merge-base with $base: comparing it with itself"
+
+work=$(mktemp -d)
+cleanup() {
+    for side in base head; do git -C "$top" worktree remove --force "$work/$side" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+for side in base head; do
+    commit=$from
+    [ "$side" = base ] || commit=$head
+    git -C "$top" worktree add --quiet --detach "$work/$side" "$commit"
+    if [ -n "$build" ] && ! (cd "$work/$side" && bash -c "$build") >&2; then
+        say "$side (${commit:0:12}) does not build with: $build"
+        exit 2
+    fi
+done
+say "A is ${from:0:12}, B is ${head:0:12}"
+status=0
+"$amdahl" ab --a "${run//'{dir}'/$work/base}" --b "${run//'{dir}'/$work/head}" "$@" || status=$?
+exit "$status"
