@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
         *) say "unknown argument: $1"; usage ;;
     esac
 done
-[ -n "$base" ] && [ -n "$run" ] || usage
+if [ -z "$base" ] || [ -z "$run" ]; then usage; fi
 case "$run" in *'{dir}'*) ;; *) say "--run '$run' has no {dir}: both sides would be the same program"; exit 2 ;; esac
 amdahl=${AMDAHL:-amdahl}
 command -v "$amdahl" >/dev/null || { say "no $amdahl on PATH: cargo install --path harness, or set AMDAHL"; exit 2; }
@@ -36,6 +36,7 @@ head=$(git rev-parse HEAD)
 [ "$from" != "$head" ] || say "HEAD is its own merge-base with $base: comparing it with itself"
 
 work=$(mktemp -d)
+# shellcheck disable=SC2317 # called by the trap
 cleanup() {
     for side in base head; do git -C "$top" worktree remove --force "$work/$side" 2>/dev/null || true; done
     rm -rf "$work"
