@@ -256,7 +256,7 @@ pub enum BetterArg {
 
 /// `ab`.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["a"])))]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["a", "criterion"])))]
 pub struct AbArgs {
     /// A, the base: a program with its arguments, in words as a shell would split them; no shell is started.
     #[arg(long, value_name = "CMD", requires = "b")]
@@ -264,6 +264,9 @@ pub struct AbArgs {
     /// B, what may have changed.
     #[arg(long, value_name = "CMD", requires = "a")]
     pub b: Option<String>,
+    /// Two builds of a Criterion bench, as `cargo bench --no-run` names them: every bench of both a cell.
+    #[arg(long, num_args = 2, value_names = ["BASE_EXE", "HEAD_EXE"], conflicts_with = "a")]
+    pub criterion: Vec<PathBuf>,
     /// The figure that the programs print, e.g. 'rate: ([0-9.]+)'; without it their wall time is compared.
     #[arg(long, value_name = "REGEX", requires = "a")]
     pub metric: Option<String>,

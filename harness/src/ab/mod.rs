@@ -4,6 +4,8 @@
 //! a machine that can't judge are tested with fakes in milliseconds.
 
 pub mod command;
+pub mod criterion;
+mod launch;
 mod tally;
 
 use std::time::{Duration, Instant};
@@ -74,6 +76,8 @@ pub trait Arms {
     /// Measures each arm of `plan.order` once, one right after the other. `None`: somebody wants to stop, so judge what there is. An error
     /// means that nothing can be measured.
     fn round(&mut self, plan: &RoundPlan) -> anyhow::Result<Option<Round>>;
+    /// From here on only these of the cells, by their places, are measured: those that need a second sample.
+    fn narrow(&mut self, keep: &[usize]);
     /// What readers of every verdict must know (outputs differ, …), after the last round.
     fn remarks(&self) -> Vec<String> {
         Vec::new()
@@ -142,10 +146,12 @@ pub fn judge(
             .pairs
             .unwrap_or_else(|| FAMILY_PAIRS.max(amdahl_stats::pairs_for(specs.len())));
         session.measure(arms, &mut tally, pairs, false, watch)?;
-        if tally.family() {
-            let mut second = Tally::new(&specs);
+        let flagged = tally.family();
+        if !flagged.is_empty() {
+            arms.narrow(&flagged);
+            let mut second = Tally::new(arms.cells());
             session.measure(arms, &mut second, pairs, true, watch)?;
-            tally.confirm(second);
+            tally.confirm(&flagged, second);
         }
     }
     Ok(tally.report(&arms.remarks()))

@@ -148,33 +148,38 @@ impl Tally {
         !complete || self.decisions[0].change != Change::Inconclusive
     }
 
-    /// Judges the cells as one family: whether some need a second sample.
-    pub(super) fn family(&mut self) -> bool {
+    /// Judges the cells as one family: the places of those that need a second sample.
+    pub(super) fn family(&mut self) -> Vec<usize> {
         let evidence: Vec<Evidence> = self.cells.iter().map(CellTally::evidence).collect();
         self.decisions = match evidence.as_slice() {
             [one] => vec![decide(one)],
             family => decide_family(family),
         };
-        self.cells.len() > 1 && self.decisions.iter().any(changed)
+        let decisions = self.decisions.iter().enumerate();
+        let changed = decisions.filter(|(_, d)| matches!(d.change, Change::Higher | Change::Lower));
+        if self.cells.len() > 1 { changed.map(|(k, _)| k).collect() } else { Vec::new() }
     }
 
-    /// The second sample of the cells that the first called changed.
-    pub(super) fn confirm(&mut self, second: Tally) {
-        let again =
-            second.cells.iter().zip(&self.decisions).map(|(c, d)| changed(d).then(|| c.evidence()));
-        self.decisions = amdahl_stats::confirm(&self.decisions, &again.collect::<Vec<_>>());
+    /// The second sample of the cells at `places`, which the first called changed.
+    pub(super) fn confirm(&mut self, places: &[usize], second: Tally) {
+        let mut again = vec![None; self.cells.len()];
+        for (k, cell) in places.iter().zip(&second.cells) {
+            again[*k] = Some(cell.evidence());
+        }
+        self.decisions = amdahl_stats::confirm(&self.decisions, &again);
         self.rounds += second.rounds;
         self.dropped.extend(second.dropped);
         self.cut_short = self.cut_short.or(second.cut_short);
-        for (mine, theirs) in self.cells.iter_mut().zip(second.cells) {
+        for (k, theirs) in places.iter().zip(second.cells) {
+            let mine = &mut self.cells[*k];
             mine.sentinel.extend(theirs.sentinel);
+            mine.dropped += theirs.dropped;
             for (mine, theirs) in mine.failed.iter_mut().zip(theirs.failed) {
                 mine.launches += theirs.launches;
                 if theirs.launches > 0 {
                     mine.last = theirs.last;
                 }
             }
-            mine.dropped += theirs.dropped;
         }
     }
 
@@ -241,8 +246,4 @@ impl Tally {
         let p = decisions.iter().map(|d| d.p).reduce(f64::min)?;
         Some(Sentinel { p, rejected: p <= ALPHA })
     }
-}
-
-fn changed(decision: &Decision) -> bool {
-    matches!(decision.change, Change::Higher | Change::Lower)
 }

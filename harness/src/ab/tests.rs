@@ -84,6 +84,11 @@ impl Arms for Fake {
         Ok(Some(round))
     }
 
+    fn narrow(&mut self, keep: &[usize]) {
+        self.cells = keep.iter().map(|k| self.cells[*k].clone()).collect();
+        self.truth = keep.iter().map(|k| self.truth[*k]).collect();
+    }
+
     fn remarks(&self) -> Vec<String> {
         vec!["a remark".to_owned()]
     }

@@ -9,6 +9,7 @@ use regex_lite::Regex;
 
 use super::run::measure::random_seed;
 use crate::ab::command::{Asked, Commands};
+use crate::ab::criterion::Benches;
 use crate::ab::{Arms, Progress, Settings, judge};
 use crate::cli::{AbArgs, BetterArg};
 use crate::gates::GateProbe;
@@ -64,8 +65,18 @@ fn settings(args: &AbArgs) -> Result<Settings, Unable> {
     })
 }
 
-fn arms(args: &AbArgs, settings: &Settings) -> Result<Box<dyn Arms>, Unable> {
+fn arms(args: &AbArgs, settings: &Settings) -> anyhow::Result<Box<dyn Arms>> {
     let margins = margins(args)?;
+    let roots = Roots::default();
+    let probe = (!args.no_gates).then(|| GateProbe::new(&roots, &Machine::read(&roots)));
+    if let [base, head] = args.criterion.as_slice() {
+        return Ok(Box::new(Benches::new(base, head, margins, probe, settings.budget)?));
+    }
+    Ok(Box::new(Commands::new(asked(args, margins, settings)?, probe)))
+}
+
+/// Two programs.
+fn asked(args: &AbArgs, margins: Margins, settings: &Settings) -> Result<Asked, Unable> {
     let words = |flag: &str, line: &str| match shlex::split(line) {
         Some(words) if !words.is_empty() => Ok(words),
         Some(_) => Err(Unable(format!("{flag}: no program is named"))),
@@ -77,17 +88,14 @@ fn arms(args: &AbArgs, settings: &Settings) -> Result<Box<dyn Arms>, Unable> {
         None if args.metric.is_none() => Better::Lower,
         Some(BetterArg::Higher) | None => Better::Higher,
     };
-    let asked = Asked {
+    Ok(Asked {
         a: words("--a", args.a.as_deref().unwrap_or_default())?,
         b: words("--b", args.b.as_deref().unwrap_or_default())?,
         figure: figure.map_err(|e| Unable(format!("--metric: {e}")))?,
         better,
         margins,
         limit: settings.budget,
-    };
-    let roots = Roots::default();
-    let probe = (!args.no_gates).then(|| GateProbe::new(&roots, &Machine::read(&roots)));
-    Ok(Box::new(Commands::new(asked, probe)))
+    })
 }
 
 fn margins(args: &AbArgs) -> Result<Margins, Unable> {

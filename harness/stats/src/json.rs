@@ -107,7 +107,7 @@ pub fn io_verdict_name(verdict: IoVerdict) -> &'static str {
     }
 }
 
-/// Rounded to [`DIGITS`] significant digits; null if not finite.
+/// Rounded to six significant digits; null if not finite.
 pub fn number(x: f64) -> Value {
     if !x.is_finite() {
         return Value::Null;

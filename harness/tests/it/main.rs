@@ -2,6 +2,7 @@
 //! must not outlive it, the command line as documented.
 
 mod ab;
+mod ab_criterion;
 mod anywhere;
 mod bad_workers;
 mod causes;
