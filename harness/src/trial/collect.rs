@@ -96,28 +96,77 @@ pub(crate) fn figures(
             let source = line.wrong(format!("over {most} lines, and no `done`"));
             return Err(LinkError::Garbage { when: when.to_owned(), source }.into());
         }
-        match line.verb.as_str() {
-            "window" => trial.windows.push(window(&line, k).map_err(garbage(when))?),
-            "total" => trial.totals.push(total(&line, k).map_err(garbage(when))?),
-            "carrier" => carrier(&line, trial).map_err(garbage(when))?,
-            "hist" => trial.histograms.push(histogram(&line, k).map_err(garbage(when))?),
-            "span" => trial.spans.push(span(&line, k).map_err(garbage(when))?),
-            "guard" => guard(&line, trial).map_err(garbage(when))?,
-            // Of a ceiling there is no one who could have waited for another.
-            "owners" if trial.arm == amdahl_schema::Arm::Ceiling => {}
-            "owners" => trial.owners = Some(owners(&line, trial).map_err(garbage(when))?),
-            "done" => {
-                return complete(trial, k).map_err(|what| {
-                    Failure::Link(LinkError::Garbage {
-                        when: when.to_owned(),
-                        source: line.wrong(what),
-                    })
-                });
-            }
-            _ => return Err(unexpected(&line, "done", when).into()),
+        if line.verb == "done" {
+            return complete(trial, k).map_err(|what| garbage(when)(line.wrong(what)));
+        }
+        if !take(&line, trial, k).map_err(garbage(when))? {
+            return Err(unexpected(&line, "done", when).into());
         }
     }
     unreachable!("the numbers do not end")
+}
+
+/// Reads everything from `collect` to `done` of one process whose cells alternated; `ids` has each slot's cell, `trials` its record.
+pub(crate) fn slots(
+    link: &mut dyn Link,
+    trials: &mut [Trial],
+    ids: &[usize],
+    limit: Duration,
+) -> Result<(), Failure> {
+    let when = "at collect";
+    let end = Instant::now() + limit;
+    let each =
+        |t: &Trial| 16 * (t.windows_n as usize + 8) * (t.workers as usize + t.carriers.len());
+    let most = 64 + trials.iter().map(each).sum::<usize>();
+    for lines in 0.. {
+        let line = link.recv(when, end.saturating_duration_since(Instant::now()))?;
+        if lines > most {
+            let source = line.wrong(format!("over {most} lines, and no `done`"));
+            return Err(garbage(when)(source));
+        }
+        match line.verb.as_str() {
+            "done" => {
+                return trials
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(k, t)| {
+                        complete(t, 0).map_err(|what| format!("slot {k}: {what}"))
+                    })
+                    .map_err(|what| garbage(when)(line.wrong(what)));
+            }
+            "error" => return Err(unexpected(&line, "done", when).into()),
+            _ => {}
+        }
+        let known = line.num::<usize>("slot").and_then(|slot| {
+            let id: usize = line.num("id")?;
+            let right = ids.get(slot) == Some(&id);
+            right
+                .then_some(slot)
+                .ok_or_else(|| line.wrong(format!("slot {slot} is not of cell {id}")))
+        });
+        let slot = known.map_err(garbage(when))?;
+        if !take(&line, &mut trials[slot], 0).map_err(garbage(when))? {
+            return Err(unexpected(&line, "done", when).into());
+        }
+    }
+    unreachable!("the numbers do not end")
+}
+
+/// A line of figures into its trial; false for any other line.
+fn take(line: &Line, trial: &mut Trial, k: u32) -> Result<bool, WireError> {
+    match line.verb.as_str() {
+        "window" => trial.windows.push(window(line, k)?),
+        "total" => trial.totals.push(total(line, k)?),
+        "carrier" => carrier(line, trial)?,
+        "hist" => trial.histograms.push(histogram(line, k)?),
+        "span" => trial.spans.push(span(line, k)?),
+        "guard" => guard(line, trial)?,
+        // Of a ceiling there is no one who could have waited for another.
+        "owners" if trial.arm == amdahl_schema::Arm::Ceiling => {}
+        "owners" => trial.owners = Some(owners(line, trial)?),
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// In a ceiling, process `k` has one worker, which counts as worker `k`.

@@ -4,6 +4,8 @@
 //! the clock) is behind [`Outside`], and processes behind [`Launcher`], so every path can be tested
 //! with fakes in milliseconds.
 
+mod alternate;
+mod cast;
 mod collect;
 mod outside;
 mod prove;
@@ -14,7 +16,10 @@ use amdahl_schema::{
     Arm, Carrier, Outcome, Pass, PlannedBlock, PlannedTrial, ProcDelta, Status, Trial,
 };
 
+pub use alternate::alternates;
 pub use outside::{CounterSession, Machine, Outside};
+
+use cast::{Cast, introduce, shares_lock};
 
 use crate::counters::{memory_counters, proc_counters};
 use crate::plan::window_needed_ns;
@@ -105,48 +110,25 @@ pub struct Stage<'a> {
     pub limits: Limits,
 }
 
-/// The processes of one trial.
-struct Cast {
-    links: Vec<Box<dyn Link>>,
-    hellos: Vec<Hello>,
-    peer: Option<(Box<dyn Link>, tempfile::TempDir)>,
-}
-
 impl Stage<'_> {
     /// Runs one trial to its record, whatever happens in it.
     pub fn execute(&self, found: &Found, block: &PlannedBlock, planned: &PlannedTrial) -> Trial {
         let begin = self.outside.now_ns();
         let mut trial = blank(block, planned);
-        let mut cast = Cast { links: Vec::new(), hellos: Vec::new(), peer: None };
+        let mut cast = Cast::default();
         let result = self.play(found, &mut cast, &mut trial);
         if let Err(failure) = &result {
             trial.outcome = failure.outcome();
             name_the_lock(&mut trial);
         }
-        for link in &mut cast.links {
-            let exit = link.finish(result.is_err());
-            if exit.leftover > 0 {
-                trial.flags.push(format!(
-                    "leftover: {} of the worker's processes outlived it and were killed",
-                    exit.leftover
-                ));
-            }
-            if result.is_ok() && exit.code != Some(0) {
-                trial
-                    .flags
-                    .push(format!("exit: the worker did its work, then ended with {exit:?}"));
-            }
-        }
-        if let Some((peer, _dir)) = &mut cast.peer {
-            peer.finish(true);
-        }
+        trial.flags.extend(cast.dismiss(result.is_err()));
         trial.trial_wall_ns = self.outside.now_ns() - begin;
         trial
     }
 
     fn play(&self, found: &Found, cast: &mut Cast, trial: &mut Trial) -> Result<(), Failure> {
         self.greet(found, cast, trial)?;
-        let carriers = self.prepare(found, cast, trial)?;
+        let (carriers, _) = self.prepare(found, cast, trial, 1)?;
         let tids: Vec<u32> = carriers.iter().map(|(_, c)| c.tid).collect();
         self.pin(trial, carriers);
         let mut counters =
@@ -206,20 +188,19 @@ impl Stage<'_> {
             cast.hellos.push(hello);
         }
         trial.spawn_ns = Some(self.outside.now_ns() - begin);
-        let hello = &cast.hellos[0];
-        trial.gil = hello.gil.map(|on| on && shares_lock(found, trial));
-        trial.timer.clone_from(&hello.timer);
-        trial.timer_cost_ps = hello.timer_cost_ps;
+        introduce(found, &cast.hellos[0], trial);
         Ok(())
     }
 
-    /// Prepares the cell in every process; its carriers in the order of the workers.
+    /// Prepares the cell in every process, as its cell `id`: its carriers in the order of the workers, and the least time in which each of
+    /// the workers can be expected to complete an operation.
     fn prepare(
         &self,
         found: &Found,
         cast: &mut Cast,
         trial: &mut Trial,
-    ) -> Result<Vec<(usize, Carrier)>, Failure> {
+        id: usize,
+    ) -> Result<(Vec<(usize, Carrier)>, u64), Failure> {
         let begin = self.outside.now_ns();
         let own = found.mechanism(&trial.model).unwrap_or("?");
         // One worker a process shares nothing however it is made; threads start fastest, where there are any.
@@ -238,7 +219,7 @@ impl Stage<'_> {
             trial.params.insert("steps".to_owned(), share.to_string());
         }
         for (k, link) in cast.links.iter_mut().enumerate() {
-            let mut line = Line::new("prepare").with("id", 1).with("workload", &trial.workload);
+            let mut line = Line::new("prepare").with("id", id).with("workload", &trial.workload);
             line = line.with("mechanism", mechanism).with("workers", workers);
             line = line.with("seed", trial.seed);
             if let Some(dir) = &dir {
@@ -283,9 +264,9 @@ impl Stage<'_> {
         // After the windows everybody must still be at work, and complete one operation more; who asks for long windows has a
         // machine on which that may take its time.
         let least = TAIL_NS.max(trial.window_ns / 10);
-        trial.tail_ns =
-            trial.window_ns.min(least.max(2 * u64::from(turns) * op_ns.max(switch.unwrap_or(0))));
-        Ok(carriers)
+        let each_ns = 2 * u64::from(turns) * op_ns.max(switch.unwrap_or(0));
+        trial.tail_ns = trial.window_ns.min(least.max(each_ns));
+        Ok((carriers, each_ns))
     }
 
     /// Steps of one worker's operation where the plan does not say: asked of the worker, whose choice it is.
@@ -353,23 +334,14 @@ impl Stage<'_> {
         let start = self.outside.now_ns() + lead + 200_000 * cast.links.len() as u64;
         trial.start_ns = Some(start);
         let spin = if trial.placement.exclusive || trial.workers == 1 { SPIN_NS } else { 0 };
-        let pass = match trial.pass {
-            Pass::Throughput => "throughput",
-            Pass::Latency => "latency",
-            Pass::Counters => "counters",
-        };
-        let mut line = Line::new("go").with("id", 1).with("pass", pass).with("start_ns", start);
-        line = line.with("spin_ns", spin).with("ramp_ns", trial.ramp_ns);
-        line = line.with("window_ns", trial.window_ns).with("windows", trial.windows_n);
-        line = line.with("tail_ns", trial.tail_ns);
+        let mut line = release(Line::new("go").with("id", 1), trial, start, spin);
         if trial.pass == Pass::Latency {
             line = line.with("spans", SPANS);
         }
         for link in &mut cast.links {
             link.send(&line);
         }
-        let timed = trial.ramp_ns + trial.window_ns * u64::from(trial.windows_n) + trial.tail_ns;
-        Ok(start + timed + self.limits.go.as_nanos() as u64)
+        Ok(start + length_ns(trial) + self.limits.go.as_nanos() as u64)
     }
 
     fn stopped(&self, cast: &mut Cast, deadline: u64) -> Result<(), Failure> {
@@ -391,6 +363,27 @@ impl Stage<'_> {
     }
 }
 
+/// The keys of `go` that say how the clock is cut.
+fn release(go: Line, trial: &Trial, start_ns: u64, spin_ns: u64) -> Line {
+    let pass = match trial.pass {
+        Pass::Throughput => "throughput",
+        Pass::Latency => "latency",
+        Pass::Counters => "counters",
+    };
+    go.with("pass", pass)
+        .with("start_ns", start_ns)
+        .with("spin_ns", spin_ns)
+        .with("ramp_ns", trial.ramp_ns)
+        .with("window_ns", trial.window_ns)
+        .with("windows", trial.windows_n)
+        .with("tail_ns", trial.tail_ns)
+}
+
+/// From the start to the end of the tail.
+fn length_ns(trial: &Trial) -> u64 {
+    trial.ramp_ns + trial.window_ns * u64::from(trial.windows_n) + trial.tail_ns
+}
+
 /// Under workload `lock` the lock is what differs from trials that went well: say which it was.
 fn name_the_lock(trial: &mut Trial) {
     let Some(lock) = trial.params.get("lock").filter(|_| trial.workload == "lock") else { return };
@@ -401,19 +394,6 @@ fn name_the_lock(trial: &mut Trial) {
     };
     if let Some(reason) = &mut trial.outcome.reason {
         reason.push_str(&format!("; {}", why.replace("LOCK", lock)));
-    }
-}
-
-/// Processes have a lock each: only workers of one process can share one.
-fn shares_lock(found: &Found, trial: &Trial) -> bool {
-    trial.arm == Arm::Model
-        && found.mechanism(&trial.model).is_some_and(|m| !m.starts_with("processes"))
-}
-
-impl Cast {
-    fn all(&self) -> impl Iterator<Item = &dyn Link> {
-        let peer = self.peer.iter().map(|(peer, _)| peer.as_ref());
-        self.links.iter().map(AsRef::as_ref).chain(peer)
     }
 }
 
