@@ -256,7 +256,7 @@ pub enum BetterArg {
 
 /// `ab`.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["a", "criterion"])))]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["a", "models", "criterion"])))]
 pub struct AbArgs {
     /// A, the base: a program with its arguments, in words as a shell would split them; no shell is started.
     #[arg(long, value_name = "CMD", requires = "b")]
@@ -273,6 +273,27 @@ pub struct AbArgs {
     /// Which direction of --metric is good (default higher).
     #[arg(long, value_enum, requires = "metric")]
     pub better: Option<BetterArg>,
+    /// Two models of ours instead, or one that is both A and B with parameters that differ.
+    #[arg(long, value_name = "A,B", value_delimiter = ',', requires = "workload")]
+    pub models: Vec<String>,
+    /// What the models do.
+    #[arg(long, value_name = "WORKLOAD", conflicts_with = "a")]
+    pub workload: Option<String>,
+    /// A parameter of the workload, for A and B.
+    #[arg(long = "param", value_name = "K=V", conflicts_with = "a")]
+    pub params: Vec<String>,
+    /// For A alone.
+    #[arg(long = "a-param", value_name = "K=V", conflicts_with = "a")]
+    pub a_params: Vec<String>,
+    /// For B alone.
+    #[arg(long = "b-param", value_name = "K=V", conflicts_with = "a")]
+    pub b_params: Vec<String>,
+    /// Workers of each (default 1).
+    #[arg(long, value_name = "N", conflicts_with = "a", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub workers: Option<u32>,
+    /// Workers.
+    #[command(flatten)]
+    pub worker: WorkerArgs,
     /// A change is called one only if it is shown to be beyond so many percent.
     #[arg(long, value_name = "PCT", default_value = "1")]
     pub margin: f64,

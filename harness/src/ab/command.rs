@@ -110,7 +110,7 @@ impl Arms for Commands {
     }
 
     /// There is one.
-    fn narrow(&mut self, _keep: &[usize]) {}
+    fn narrow(&mut self, _: &[usize]) {}
 
     fn remarks(&self) -> Vec<String> {
         let [a, b] = [&self.seen[0].outputs, &self.seen[1].outputs];

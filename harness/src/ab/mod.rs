@@ -6,6 +6,7 @@
 pub mod command;
 pub mod criterion;
 mod launch;
+pub mod models;
 mod tally;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! `amdahl ab`: A against B in interleaved pairs, with a verdict.
 
+mod models;
+
 use std::process::ExitCode;
 
 use amdahl_gate::{Better, Wanted, check, publish, report_json, terminal};
@@ -67,6 +69,9 @@ fn settings(args: &AbArgs) -> Result<Settings, Unable> {
 
 fn arms(args: &AbArgs, settings: &Settings) -> anyhow::Result<Box<dyn Arms>> {
     let margins = margins(args)?;
+    if !args.models.is_empty() {
+        return Ok(Box::new(models::arms(args, margins, settings.seed)?));
+    }
     let roots = Roots::default();
     let probe = (!args.no_gates).then(|| GateProbe::new(&roots, &Machine::read(&roots)));
     if let [base, head] = args.criterion.as_slice() {

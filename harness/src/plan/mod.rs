@@ -1,5 +1,6 @@
 //! Arguments and TOML -> ordered blocks: pure, seeded, costed. Measures nothing, reads no machine.
 
+mod cell;
 mod check;
 mod cost;
 mod locate;
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use amdahl_schema::{Arm, Pass, Placement, Plan, PlannedBlock, PlannedTrial};
 
 pub use amdahl_stats::SplitMix;
+pub use cell::check_cell;
 pub use check::{Wrong, reserved_key};
 pub use cost::{block_cost, trial_cost, window_needed_ns};
 pub use spec::{Counts, Params, Places, Spec, Values, nearest, parse_budget};

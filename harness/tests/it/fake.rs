@@ -1,7 +1,7 @@
 //! A worker inside the test: it never works, and says what a script makes it say, in virtual time.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -111,14 +111,23 @@ struct FakeLink<F> {
     quiet: Quiet,
     behave: F,
     lines: VecDeque<Line>,
+    cells: BTreeMap<usize, Prepared>,
+}
+
+#[derive(Clone, Copy)]
+struct Prepared {
     workers: u32,
     lone: bool,
+    steps: u32,
 }
+
+/// Steps of an operation at the rate that a fake is told; of twice the steps it does half the operations.
+const STEPS: u32 = 100;
 
 impl<F: Fn(u32, u32, bool) -> Worker + Clone + 'static> Launcher for Fakes<F> {
     fn launch(&self, _spec: &WorkerSpec) -> Result<Box<dyn Link>, LinkError> {
         let (quiet, behave) = (self.quiet.clone(), self.behave.clone());
-        Ok(Box::new(FakeLink { quiet, behave, lines: VecDeque::new(), workers: 0, lone: false }))
+        Ok(Box::new(FakeLink { quiet, behave, lines: VecDeque::new(), cells: BTreeMap::new() }))
     }
 }
 
@@ -129,23 +138,20 @@ impl<F: Fn(u32, u32, bool) -> Worker> Link for FakeLink<F> {
                 "hello v=1 lang=fake runtime=1 lead_ns=1000 workloads=cpu mechanisms=threads,all",
             ),
             "prepare" => {
-                self.workers = line.num("workers").unwrap();
-                self.lone = line.req("mechanism").unwrap() == "threads" && self.workers == 1;
-                let tids: Vec<String> = (0..self.workers).map(|w| (900 + w).to_string()).collect();
-                let map: Vec<String> =
-                    (0..self.workers).map(|w| format!("{w}:{}", 900 + w)).collect();
+                let workers = line.num("workers").unwrap();
+                let lone = line.req("mechanism").unwrap() == "threads" && workers == 1;
+                let steps = line.opt_num("steps").unwrap().unwrap_or(STEPS);
+                let id = line.num("id").unwrap();
+                self.cells.insert(id, Prepared { workers, lone, steps });
+                let tids: Vec<String> = (0..workers).map(|w| (900 + w).to_string()).collect();
+                let map: Vec<String> = (0..workers).map(|w| format!("{w}:{}", 900 + w)).collect();
                 self.say(&format!(
-                    "ready id=1 carriers={} map={} setup_ns=5 op_ns=100000 steps=100",
+                    "ready id={id} carriers={} map={} setup_ns=5 op_ns=100000 steps={steps}",
                     tids.join(","),
                     map.join(",")
                 ));
             }
-            "go" => {
-                let figures = self.figures(line);
-                self.say("stopped id=1");
-                self.lines.extend(figures);
-                self.say("done id=1");
-            }
+            "go" => self.go(line),
             _ => {}
         }
     }
@@ -171,17 +177,41 @@ impl<F: Fn(u32, u32, bool) -> Worker> FakeLink<F> {
         self.lines.push_back(Line::parse(text).unwrap());
     }
 
-    /// What the workers would have handed in, had they behaved as told, to the nanosecond.
-    fn figures(&mut self, go: &Line) -> Vec<Line> {
+    fn go(&mut self, go: &Line) {
         let number = |key| go.num::<u64>(key).unwrap();
-        let (start, ramp, window) = (number("start_ns"), number("ramp_ns"), number("window_ns"));
-        let windows = number("windows");
-        let golden = Golden::of("cpu", &[("steps".to_owned(), "100".to_owned())].into()).unwrap();
+        let start = number("start_ns");
+        let Ok(ids) = go.req("ids").map(str::to_owned) else {
+            let figures = self.figures(go, 1, start, &[("id", 1)]);
+            self.say("stopped id=1");
+            self.lines.extend(figures);
+            return self.say("done id=1");
+        };
+        let length =
+            number("ramp_ns") + number("window_ns") * number("windows") + number("tail_ns");
+        self.say(&format!("stopped ids={ids}"));
+        for (k, digit) in go.req("order").unwrap().bytes().enumerate() {
+            let id = usize::from(digit - b'0') + 1;
+            let start = start + k as u64 * (length + number("gap_ns"));
+            let figures = self.figures(go, id, start, &[("id", id), ("slot", k)]);
+            self.lines.extend(figures);
+        }
+        self.say(&format!("done ids={ids}"));
+    }
+
+    /// What the workers would have handed in, had they behaved as told, to the nanosecond.
+    fn figures(&mut self, go: &Line, id: usize, start: u64, of: &[(&str, usize)]) -> Vec<Line> {
+        let number = |key| go.num::<u64>(key).unwrap();
+        let (ramp, window, windows) = (number("ramp_ns"), number("window_ns"), number("windows"));
+        let named = |verb| of.iter().fold(Line::new(verb), |line, (key, x)| line.with(key, x));
+        let cell = self.cells[&id];
+        let steps = ("steps".to_owned(), cell.steps.to_string());
+        let golden = Golden::of("cpu", &[steps].into()).unwrap();
         let end = start + ramp + window * windows + number("tail_ns");
         self.quiet.now.set(end + 1_000_000);
         let mut lines = Vec::new();
-        for w in 0..self.workers {
-            let b = (self.behave)(w, self.workers, self.lone);
+        for w in 0..cell.workers {
+            let b = (self.behave)(w, cell.workers, cell.lone);
+            let rate = b.rate * f64::from(STEPS) / f64::from(cell.steps);
             let leaves = start + ramp + (window as f64 * windows as f64 * b.until) as u64;
             let ended = if b.until < 1.0 { leaves } else { end };
             let (mut from, mut sum) = (0, 0);
@@ -195,9 +225,9 @@ impl<F: Fn(u32, u32, bool) -> Worker> FakeLink<F> {
                 let last = nominal.min(ended);
                 let grown = 1.0 + b.drift * i.max(0) as f64 / windows as f64;
                 let span = last - begin;
-                let ops = (span as f64 / 1e9 * b.rate * grown) as u64;
+                let ops = (span as f64 / 1e9 * rate * grown) as u64;
                 let check = (golden.check(from, ops) + if i == 1 { b.lie } else { 0 }) % M;
-                let mut line = Line::new("window").with("id", 1).with("i", i).with("w", w);
+                let mut line = named("window").with("i", i).with("w", w);
                 if i == windows as i64 {
                     line = line.with("tail", 1);
                 }
@@ -211,7 +241,7 @@ impl<F: Fn(u32, u32, bool) -> Worker> FakeLink<F> {
                 from += ops;
                 sum = (sum + check) % M;
             }
-            let total = Line::new("total").with("id", 1).with("w", w).with("ops", from);
+            let total = named("total").with("w", w).with("ops", from);
             let total = total.with("check", sum).with("started_ns", start + b.late_ns);
             lines.push(total.with("ended_ns", ended));
         }

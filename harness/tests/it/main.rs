@@ -3,6 +3,7 @@
 
 mod ab;
 mod ab_criterion;
+mod ab_models;
 mod anywhere;
 mod bad_workers;
 mod causes;

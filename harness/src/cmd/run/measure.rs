@@ -88,11 +88,10 @@ impl Here {
         past: &[Trial],
     ) -> anyhow::Result<PathBuf> {
         let Self { roots, context, sets, topo, host, found, models } = self;
-        let speed = host.hypervisor.is_some().then(SpeedProbe::default);
         let needs = header.plan.blocks.iter();
         let needs = needs.flat_map(|b| b.trials.iter().map(|t| live::files_needed(&b.workload, t)));
         let files = raise_nofile_limit(needs.max().unwrap_or(0).max(256));
-        let machine = Machine { probe: GateProbe::new(&roots, &topo), speed, roots, sets, context };
+        let machine = machine(roots, &topo, &host, sets, context);
         let launcher = ProcessLauncher::new()?;
         let stage = Stage {
             launcher: &launcher,
@@ -121,6 +120,24 @@ impl Here {
         point_latest(bench.recorder.dir());
         Ok(bench.recorder.dir().to_owned())
     }
+}
+
+impl Here {
+    /// The machine alone, for trials of no plan.
+    pub(in crate::cmd) fn machine(self) -> Machine {
+        machine(self.roots, &self.topo, &self.host, self.sets, self.context)
+    }
+}
+
+fn machine(
+    roots: Roots,
+    topo: &Topo,
+    host: &Host,
+    sets: Vec<EventSet>,
+    context: Context,
+) -> Machine {
+    let speed = host.hypervisor.is_some().then(SpeedProbe::default);
+    Machine { probe: GateProbe::new(&roots, topo), speed, roots, sets, context }
 }
 
 /// The header of a new run on this machine, begun at `now`.
