@@ -86,20 +86,17 @@ pub fn discover(
 ) -> Result<Discovery, Unable> {
     let langs = places::langs();
     let named = named_runtimes(runtimes, &langs)?;
-    let mut candidates = vec![rust_candidate(locks)?];
-    for lang in &langs {
-        candidates.extend(candidates::of(lang, &named)?);
-    }
-    for candidate in own_candidates(own)? {
-        if candidates.iter().any(|c| c.id == candidate.id) {
-            let text = format!("--worker {}=…: the name is taken, choose another", candidate.id);
-            return Err(Unable(text));
-        }
-        candidates.push(candidate);
-    }
-    // A pattern that means nothing is somebody's mistake, and wants to see what there is.
+    // Asking all compilers and virtual machines for their versions takes longer than many a comparison of two models.
+    let asked: Vec<&Lang> = langs
+        .iter()
+        .filter(|l| wanted.is_empty() || wanted.iter().any(|p| may_mean_lang(p, &l.name)))
+        .collect();
+    let mut candidates = all_candidates(&asked, &named, own, locks)?;
     if wanted.iter().all(|p| candidates.iter().any(|c| may_mean(p, &c.id))) {
         candidates.retain(|c| wanted.is_empty() || wanted.iter().any(|p| may_mean(p, &c.id)));
+    } else {
+        // A pattern that means nothing is somebody's mistake, and wants to see what there is.
+        candidates = all_candidates(&langs.iter().collect::<Vec<_>>(), &named, own, locks)?;
     }
     let mut discovery = Discovery::default();
     for (candidate, greeted) in greet_all(launcher, candidates) {
@@ -117,10 +114,39 @@ pub fn discover(
     Ok(discovery)
 }
 
+/// What may be a runtime of these languages, ours and the user's own.
+fn all_candidates(
+    langs: &[&Lang],
+    named: &[(String, PathBuf)],
+    own: &[String],
+    locks: &[String],
+) -> Result<Vec<Candidate>, Unable> {
+    let mut candidates = vec![rust_candidate(locks)?];
+    for lang in langs {
+        candidates.extend(candidates::of(lang, named)?);
+    }
+    for candidate in own_candidates(own)? {
+        if candidates.iter().any(|c| c.id == candidate.id) {
+            let text = format!("--worker {}=…: the name is taken, choose another", candidate.id);
+            return Err(Unable(text));
+        }
+        candidates.push(candidate);
+    }
+    Ok(candidates)
+}
+
 /// Whether a pattern of models may mean one of a runtime's; its label stands after the mechanism.
 fn may_mean(pattern: &str, id: &str) -> bool {
     let runtime = pattern.split_once('/').map_or(pattern, |(runtime, _)| runtime);
     places::glob_match(runtime, id.split('@').next().unwrap_or(id))
+}
+
+/// Whether it may mean a runtime of a language, whose ids are the language's name and a version.
+fn may_mean_lang(pattern: &str, lang: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern.starts_with(lang),
+        Some((head, _)) => head.starts_with(lang) || lang.starts_with(head),
+    }
 }
 
 /// `--runtime LANG=PATH`, each with its language.
@@ -376,6 +402,20 @@ mod tests {
             ("*", "node20", true),
         ] {
             assert_eq!(may_mean(pattern, id), may, "{pattern} {id}");
+        }
+    }
+
+    #[test]
+    fn languages_that_no_pattern_can_mean_are_not_asked() {
+        for (pattern, lang, may) in [
+            ("rust/threads", "python", false),
+            ("python3.13/threads", "python", true),
+            ("py*", "python", true),
+            ("go1*", "go", true),
+            ("*/threads", "java", true),
+            ("n*", "go", false),
+        ] {
+            assert_eq!(may_mean_lang(pattern, lang), may, "{pattern} {lang}");
         }
     }
 
