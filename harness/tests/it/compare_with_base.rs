@@ -74,12 +74,39 @@ fn what_can_t_be_compared_says_why() {
             "does not build with: exit 7",
         ),
         (vec!["--base", "main"], "compare-with-base.sh --base"),
+        (
+            vec!["--base", "main", "--run", "{dir}/app.sh", "--criterion", "{dir}/bench"],
+            "compare-with-base.sh --base",
+        ),
+        (vec!["--base", "main", "--criterion", "{dir}/bench"], "base/bench"),
     ] {
         let out = compare(dir.path(), &args);
         let said = String::from_utf8_lossy(&out.stderr);
         assert_eq!(out.status.code(), Some(2), "{said}");
         assert!(said.contains(says), "`{says}` is not in: {said}");
     }
+}
+
+/// A first commit, a shallow clone, a bench that is new: nothing to compare with is no fault of HEAD, if that is asked for.
+#[test]
+fn a_base_that_is_not_there_may_be_allowed() {
+    let dir = repository(90);
+    let only_head = "grep -q 90 app.sh && cp app.sh app && chmod +x app";
+    for (base, build, says) in
+        [("no-such-branch", only_head, "no commit"), ("main", only_head, "base (")]
+    {
+        let args = ["--base", base, "--build", build, "--run", "{dir}/app"];
+        for (allow, code) in [(&[][..], 2), (&["--allow-missing-base"][..], 0)] {
+            let out = compare(dir.path(), &[&args[..], allow, &AB[..]].concat());
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert_eq!(out.status.code(), Some(code), "{said}");
+            assert!(said.contains(says), "{said}");
+            assert_eq!(said.contains("nothing compared"), code == 0, "{said}");
+        }
+    }
+    let head = ["--base", "main", "--allow-missing-base", "--build", "! grep -q 90 app.sh"];
+    let out = compare(dir.path(), &[&head[..], &["--run", "{dir}/app"]].concat());
+    assert_eq!(out.status.code(), Some(2), "HEAD has to build");
 }
 
 #[test]
