@@ -17,8 +17,12 @@ use crate::worker::discover::Found;
 use crate::worker::link::Launcher;
 use crate::{Unable, stop};
 
-/// A slot's window, where each worker has a CPU of its own: forty operations or so, longer where they are fewer than twenty.
-const SLOT_NS: u64 = 4_000_000;
+/// A slot's window, where each worker has a CPU of its own; longer where that is fewer than twenty operations. Short, because what disturbs a
+/// CPU lasts: many short slots scatter less than few long ones of the same length together.
+const SLOT_NS: u64 = 2_000_000;
+
+/// What all slots of a process take together, ramps and all, if more than one turn each fits in.
+const SPAN_NS: u64 = 58_000_000;
 
 /// The same where workers share CPUs: some of the kernel's time slices.
 const SLOT_SHARED_NS: u64 = 50_000_000;
@@ -128,10 +132,10 @@ impl Models {
         }
         // There and back: whatever drifts evenly meets all cells alike.
         let order: Vec<usize> = (0..blocks.len()).chain((0..blocks.len()).rev()).collect();
-        let slots = stage.alternate(&duel.a.found, &blocks, &order);
+        let slots = stage.alternate(&duel.a.found, &blocks, &order, SPAN_NS);
         let mut by_arm = vec![Vec::new(); blocks.len()];
-        for (slot, cell) in slots.into_iter().zip(order) {
-            by_arm[cell].push(slot);
+        for (slot, cell) in slots.into_iter().zip(order.iter().cycle()) {
+            by_arm[*cell].push(slot);
         }
         by_arm
     }

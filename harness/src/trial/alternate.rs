@@ -13,8 +13,8 @@ use crate::worker::discover::Found;
 use crate::worker::link::Link;
 use crate::worker::wire::Line;
 
-/// The least ramp and tail of a slot: an operation or two of everybody, and a late start.
-const EDGE_NS: u64 = 1_000_000;
+/// The least ramp and tail of a slot, and the time between two, for parking and waking: an operation or more of everybody, and a late start.
+const EDGE_NS: u64 = 100_000;
 
 /// The same where workers have no CPU of their own, and wait for another's time slice.
 const EDGE_SHARED_NS: u64 = 20_000_000;
@@ -27,14 +27,22 @@ pub fn alternates(found: &Found, cell: &PlannedBlock) -> bool {
 }
 
 impl Stage<'_> {
-    /// Runs cells of one runtime in a fresh process; slot k is `cells[order[k]]`, whose first trial says how long. Cells are prepared in their order.
-    /// One record a slot in the order of time, whatever happens; each has the gates of all of it. At most ten cells.
-    pub fn alternate(&self, found: &Found, cells: &[PlannedBlock], order: &[usize]) -> Vec<Trial> {
+    /// Runs cells of one runtime in a fresh process; slot k is `cells[order[k]]`, whose first trial says how long, and `order` is repeated as
+    /// often as `span_ns` allows, at least once. Cells are prepared in their order. One record a slot in the order of time, whatever happens;
+    /// each has the gates of all of it. At most ten cells.
+    pub fn alternate(
+        &self,
+        found: &Found,
+        cells: &[PlannedBlock],
+        order: &[usize],
+        span_ns: u64,
+    ) -> Vec<Trial> {
         let begin = self.outside.now_ns();
         let mut of_cells: Vec<Trial> = cells.iter().map(|b| blank(b, &b.trials[0])).collect();
         let mut cast = Cast::default();
         let mut slots = Vec::new();
-        let result = self.take_turns(found, &mut cast, &mut of_cells, order, &mut slots);
+        let plan = (order, span_ns);
+        let result = self.take_turns(found, &mut cast, &mut of_cells, plan, &mut slots);
         if let Err(failure) = &result {
             slots = order.iter().map(|cell| of_cells[*cell].clone()).collect();
             for slot in &mut slots {
@@ -56,7 +64,7 @@ impl Stage<'_> {
         found: &Found,
         cast: &mut Cast,
         cells: &mut [Trial],
-        order: &[usize],
+        (order, span_ns): (&[usize], u64),
         slots: &mut Vec<Trial>,
     ) -> Result<(), Failure> {
         self.greet(found, cast, &mut cells[0])?;
@@ -73,9 +81,11 @@ impl Stage<'_> {
             cell.window_ns = window_ns;
             (cell.ramp_ns, cell.tail_ns) = (edge_ns, edge_ns);
         }
+        let once_ns = (length_ns(&cells[0]) + edge_ns) * order.len() as u64;
+        let order = order.repeat((span_ns / once_ns.max(1)).max(1) as usize);
         let roots: Vec<u32> = cast.all().filter_map(Link::root_pid).collect();
         let gate = self.outside.gate(&roots);
-        let stopped = self.go_in_turn(cast, cells, order, slots);
+        let stopped = self.go_in_turn(cast, cells, &order, slots);
         let gates = self.outside.gates_since(&gate, &roots, &cells[0].placement.cpus);
         stopped?;
         let until_ns = self.outside.now_ns();
@@ -98,11 +108,12 @@ impl Stage<'_> {
         slots: &mut Vec<Trial>,
     ) -> Result<(), Failure> {
         let first = &cells[0];
-        let lead_ns = cast.hellos[0].lead_ns;
-        // Between two slots those who are done are parked, and the next ones woken. Records are made ahead for all slots, or are small.
-        let gap_ns = lead_ns.min(length_ns(first) / 4);
-        let start_ns = self.outside.now_ns() + lead_ns + 200_000;
         let alone = first.placement.exclusive || first.workers == 1;
+        let lead_ns = cast.hellos[0].lead_ns;
+        // A worker's lead is for many threads that wake at once and for records of a long trial; these few have a CPU each, and records are small.
+        let lead_ns = if alone { lead_ns / 5 } else { lead_ns };
+        let gap_ns = lead_ns.min(first.tail_ns);
+        let start_ns = self.outside.now_ns() + lead_ns + 200_000;
         let spin_ns = if alone { SPIN_NS.min(gap_ns / 2) } else { 0 };
         let stride_ns = length_ns(first) + gap_ns;
         slots.extend(order.iter().zip(0..).map(|(cell, k)| {

@@ -132,14 +132,14 @@ fn wait_for_end(lifeline: &UnixStream, worker: Pid) -> std::io::Result<Asked> {
 /// notice (multiprocessing's fork server and resource tracker do) get a moment.
 fn count_leftover(worker: Pid, ended: &mut Option<Ended>) -> usize {
     let deadline = Instant::now() + Duration::from_millis(300);
-    loop {
-        reap(worker, ended);
+    while reap(worker, ended) {
         let left = descendants().len();
         if left == 0 || Instant::now() >= deadline {
             return left;
         }
         nap(Duration::from_millis(2));
     }
+    0
 }
 
 /// SIGTERM to every descendant; waits until all are gone or the grace is over.
@@ -157,11 +157,8 @@ fn terminate_gently(worker: Pid, ended: &mut Option<Ended>) {
 
 /// SIGKILL until nothing is left: a fork may race one sweep, not all of them.
 fn kill_all(worker: Pid, ended: &mut Option<Ended>) {
-    loop {
+    while reap(worker, ended) {
         signal_all(Signal::KILL);
-        if !reap(worker, ended) {
-            return;
-        }
         nap(Duration::from_millis(1));
     }
 }
@@ -180,7 +177,7 @@ fn descendants() -> Vec<u32> {
     procfs::descendants(&procfs::Roots::default(), std::process::id())
 }
 
-/// Reaps all that ended; false when there are no children left.
+/// Reaps all that ended; false when there are no children left, and so no descendants: whoever loses its parent becomes our child.
 fn reap(worker: Pid, ended: &mut Option<Ended>) -> bool {
     loop {
         match wait(WaitOptions::NOHANG) {

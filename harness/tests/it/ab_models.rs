@@ -138,7 +138,9 @@ fn a_pair_is_a_process_in_which_slots_alternate_there_and_back() {
         *b_is.entry(steps.iter().position(|s| *s == 200).unwrap()).or_insert(0) += 1;
         let [go] = of(process, "go")[..] else { panic!("{process:?}") };
         assert_eq!(go.req("ids").unwrap(), "1,2,3");
-        assert_eq!(go.req("order").unwrap(), "012210");
+        let order = go.req("order").unwrap();
+        let turns = order.len() / 6;
+        assert!(turns > 1 && order == "012210".repeat(turns), "{order}");
         assert_eq!(go.req("require").unwrap(), "alternate");
     }
     assert_eq!(b_is.get(&0), b_is.get(&2), "prepared first as often as last");
