@@ -4,6 +4,7 @@
 //! `amdahl-analysis` writes the same decisions into `verdicts.json`. Scalability laws need a solver, so they are
 //! behind the feature `laws`, which the measuring program leaves off.
 
+mod breaks;
 mod budget;
 mod change;
 mod contention;
@@ -20,6 +21,10 @@ mod rank;
 #[cfg(test)]
 mod synthetic;
 
+pub use breaks::{
+    BREAK_P_MAX, BREAKS_Q, Break, Levels, POINTS_MIN, breaks, critical_z, detectable_sigma,
+    p_of_largest, smallest_break_p,
+};
 pub use budget::{Budget, BudgetInput, Limit, TimeUse, loss_budget};
 pub use change::{ALPHA, Evidence, Margins, PERMUTATIONS, paired, unpaired};
 pub use contention::{
