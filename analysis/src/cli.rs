@@ -23,6 +23,10 @@ pub enum Verb {
     Report(ReportArgs),
     /// Fit scalability laws to a table of workers and throughput: parameters, intervals, peak, predictions.
     Fit(FitArgs),
+    /// Where did the level of a series change, over many runs or in any table?
+    History(HistoryArgs),
+    /// Keep runs as Parquet, by host, year and month; `history` reads it, and so does any other engine.
+    Archive(ArchiveArgs),
 }
 
 /// How residuals are weighted.
@@ -64,6 +68,51 @@ pub struct FitArgs {
     pub json_out: Option<PathBuf>,
 }
 
+/// Which way is for the better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BetterArg {
+    /// Throughput, speed.
+    Higher,
+    /// Time, memory.
+    Lower,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct HistoryArgs {
+    /// A table with the columns series, index and value; or runs, directories of runs, archives; or files (or directories of Criterion) of
+    /// another benchmark tool, each a run, oldest first.
+    #[arg(required = true, value_name = "DIR/FILE/CSV")]
+    pub from: Vec<PathBuf>,
+    /// Which way is for the better: the exit code is 1 where a series changed for the worse last [default for runs: higher;
+    /// for files of other tools: as their unit says; for a table: not known, so never 1].
+    #[arg(long, value_enum)]
+    pub better: Option<BetterArg>,
+    /// The smallest change worth telling, per cent of the level before.
+    #[arg(long, value_name = "PCT", default_value_t = 1.0)]
+    pub margin: f64,
+    /// Write history.md, history.json, a figure for each changed series and all points to this directory.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print JSON on stdout instead of Markdown.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the JSON to a file too.
+    #[arg(long, value_name = "FILE")]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Arguments of `archive`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ArchiveArgs {
+    /// Run directories, as `amdahl run` writes them.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// The archive; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub into: PathBuf,
+}
+
 /// Arguments of `report`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ReportArgs {
@@ -96,15 +145,17 @@ pub struct ReportArgs {
     pub json_out: Option<PathBuf>,
 }
 
-/// Parses the command line and carries it out: 0 done, 2 could not (bad input, no permission).
+/// Parses the command line and carries it out: 0 done, 1 a regression, 2 could not (bad input, no permission).
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.verb {
-        Verb::Report(args) => cmd::report::run(args),
-        Verb::Fit(args) => cmd::fit::run(args),
+        Verb::Report(args) => cmd::report::run(args).map(|()| ExitCode::SUCCESS),
+        Verb::Fit(args) => cmd::fit::run(args).map(|()| ExitCode::SUCCESS),
+        Verb::History(args) => cmd::history::run(args),
+        Verb::Archive(args) => cmd::archive::run(args).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("amdahl: {error:#}");
             ExitCode::from(2)

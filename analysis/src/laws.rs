@@ -5,7 +5,8 @@ mod table;
 
 use amdahl_stats::laws::{Analysis, Break, Ends, Law, Options, Points, REACH, Sample};
 
-pub use table::{Table, TableError, read};
+pub use crate::table::TableError;
+pub use table::{Table, read};
 
 /// Points of a curve in the figure.
 const STEPS: usize = 96;

@@ -8,10 +8,12 @@
 //! and never sees the measuring program: the raw data on disk is all they share.
 
 pub mod anonymise;
+pub mod archive;
 pub mod bundle;
 pub mod cli;
 pub mod cmd;
 pub mod export;
+pub mod history;
 pub mod laws;
 pub mod load;
 pub mod model;
@@ -22,3 +24,4 @@ pub mod select;
 pub mod summarise;
 pub mod summary;
 pub mod synth;
+pub mod table;

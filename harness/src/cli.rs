@@ -37,6 +37,12 @@ pub enum Verb {
     /// Fit scalability laws to a table of workers and throughput (done by amdahl-analysis).
     #[command(disable_help_flag = true)]
     Fit(SiblingArgs),
+    /// Where did the level of a series change, over many runs or in any table (done by amdahl-analysis)?
+    #[command(disable_help_flag = true)]
+    History(SiblingArgs),
+    /// Keep runs as Parquet, by host, year and month (done by amdahl-analysis).
+    #[command(disable_help_flag = true)]
+    Archive(SiblingArgs),
     /// Between harness and worker: kills every descendant when either ends.
     #[command(hide = true)]
     Guard(GuardArgs),

@@ -1,37 +1,12 @@
 //! A CSV table of worker counts and throughput. Errors name file, line, column and what was expected there.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use amdahl_stats::laws::{PointsError, Sample};
-use csv::{Position, ReaderBuilder, StringRecord, Trim};
-use thiserror::Error;
+use csv::StringRecord;
 
-/// Why a table can't be used.
-#[derive(Debug, Error)]
-pub enum TableError {
-    /// The system refused.
-    #[error("{}", path.display())]
-    Io {
-        /// File.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Something else stands there than was expected.
-    #[error("{}:{line}:{column}: {message}", path.display())]
-    Content {
-        /// File.
-        path: PathBuf,
-        /// Line, from 1.
-        line: u64,
-        /// Column in characters, from 1.
-        column: usize,
-        /// What is there, and what was expected.
-        message: String,
-    },
-}
+use crate::table::{Source, TableError, content, reader, text_of};
 
 /// Rows of a table, and where each stood.
 #[derive(Debug, Clone)]
@@ -68,24 +43,11 @@ struct Columns {
 /// Reads a table with a header: `n` or `workers`, `throughput`, and if they are there `trial` and `ceiling`;
 /// other columns are ignored.
 pub fn read(path: &Path) -> Result<Table, TableError> {
-    let bytes =
-        fs::read(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
-    let text = String::from_utf8(bytes).map_err(|e| {
-        let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
-        let line = 1 + before.iter().filter(|b| **b == b'\n').count() as u64;
-        content(path, line, 1, "this is not UTF-8 text; expected a CSV table".to_owned())
-    })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    parse(path, text)
+    parse(path, &text_of(path)?)
 }
 
 fn parse(path: &Path, text: &str) -> Result<Table, TableError> {
-    let mut reader = ReaderBuilder::new()
-        .trim(Trim::All)
-        .flexible(true)
-        .comment(Some(b'#'))
-        .has_headers(true)
-        .from_reader(text.as_bytes());
+    let mut reader = reader(text);
     let source = Source { path, text };
     let header = reader.headers().map_err(|e| source.broken(&e))?.clone();
     let columns = source.columns(&header)?;
@@ -105,33 +67,9 @@ fn parse(path: &Path, text: &str) -> Result<Table, TableError> {
     Ok(table)
 }
 
-fn content(path: &Path, line: u64, column: usize, message: String) -> TableError {
-    TableError::Content { path: path.to_owned(), line, column, message }
-}
-
-/// The text, for places in it.
-struct Source<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
 impl Source<'_> {
-    fn broken(&self, e: &csv::Error) -> TableError {
-        let line = e.position().map_or(1, Position::line);
-        content(self.path, line, 1, format!("{e}; expected a CSV table"))
-    }
-
     fn columns(&self, header: &StringRecord) -> Result<Columns, TableError> {
-        let named = |names: &[&str]| {
-            let is = |h: &str| names.iter().any(|n| h.eq_ignore_ascii_case(n));
-            let found: Vec<usize> =
-                header.iter().enumerate().filter(|(_, h)| is(h)).map(|(k, _)| k).collect();
-            if let Some(second) = found.get(1) {
-                let message = format!("a second column {}; expected one", names.join(" or "));
-                return Err(self.at(header, *second, message));
-            }
-            Ok(found.first().copied())
-        };
+        let named = |names: &[&str]| self.column_named(header, names);
         let missing = |what: &str| {
             let found: Vec<&str> = header.iter().collect();
             let message = format!(
@@ -145,41 +83,6 @@ impl Source<'_> {
         let throughput = named(&["throughput"])?.ok_or_else(|| missing("`throughput`"))?;
         Ok(Columns { n, throughput, trial: named(&["trial"])?, ceiling: named(&["ceiling"])? })
     }
-
-    /// An error at a field.
-    fn at(&self, record: &StringRecord, field: usize, message: String) -> TableError {
-        let (line, from) = self.start(record);
-        content(self.path, line, column(&self.text[from..], field), message)
-    }
-
-    /// Line and byte where a record's text begins: the reader's position is before the empty lines and comments
-    /// that it skips.
-    fn start(&self, record: &StringRecord) -> (u64, usize) {
-        let mut line = record.position().map_or(1, Position::line);
-        let mut from = record.position().map_or(0, |p| p.byte() as usize).min(self.text.len());
-        while let Some((skipped, _)) = self.text[from..].split_once('\n') {
-            if !skipped.trim().is_empty() && !skipped.starts_with('#') {
-                break;
-            }
-            line += 1;
-            from += skipped.len() + 1;
-        }
-        (line, from)
-    }
-}
-
-/// Column of a field in characters: commas outside quotes are counted.
-fn column(text: &str, field: usize) -> usize {
-    let (mut quoted, mut left, mut column) = (false, field, 1);
-    for c in text.chars() {
-        if left == 0 || (c == '\n' && !quoted) {
-            break;
-        }
-        quoted ^= c == '"';
-        left -= usize::from(c == ',' && !quoted);
-        column += 1;
-    }
-    column
 }
 
 struct Row<'a> {

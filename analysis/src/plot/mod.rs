@@ -15,6 +15,7 @@ pub mod contention;
 pub mod decision;
 pub mod efficiency;
 pub mod glance;
+pub mod history;
 pub mod karp_flatt;
 pub mod latency;
 pub mod law;

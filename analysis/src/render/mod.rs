@@ -7,6 +7,7 @@ mod contention;
 mod csv;
 mod figures;
 pub mod format;
+pub mod history;
 mod html;
 mod latex;
 mod law_figures;

@@ -8,6 +8,7 @@ mod experiments;
 mod figures;
 mod fit;
 mod golden;
+mod history;
 mod law_figures;
 mod laws;
 mod limits;

@@ -34,6 +34,7 @@ static CASES: LazyLock<BTreeMap<String, Files>> = LazyLock::new(|| {
     cases.insert("crowded".to_owned(), made(&crowded()));
     cases.insert("every-runtime".to_owned(), made(&every_runtime()));
     cases.insert("fit".to_owned(), fit());
+    cases.insert("history".to_owned(), history(&golden.join("history/table.csv")));
     cases
 });
 
@@ -103,6 +104,14 @@ fn fit() -> Files {
     let options = amdahl_stats::laws::Options::default();
     let study = amdahl_analysis::laws::study("a_table.csv".to_owned(), &table, &options).unwrap();
     laws::files(&study).unwrap().files
+}
+
+/// Series of a table, some of which changed.
+fn history(table: &Path) -> Files {
+    use amdahl_analysis::history::{Better, judge, read};
+    let series = read(table).unwrap();
+    let history = judge("table.csv".to_owned(), series, 0.01, Some(Better::Lower));
+    amdahl_analysis::render::history::files(&history).unwrap().files
 }
 
 /// Every figure, `(case, its name, SVG)`.

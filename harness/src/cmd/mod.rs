@@ -38,6 +38,8 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Ab(args) => ab::run(&args),
         Verb::Report(args) => sibling::run("report", &args.args),
         Verb::Fit(args) => sibling::run("fit", &args.args),
+        Verb::History(args) => sibling::run("history", &args.args),
+        Verb::Archive(args) => sibling::run("archive", &args.args),
         Verb::Guard(args) => Ok(guard::run(args.fd, &args.command)),
         Verb::Peer(args) => {
             Ok(peer::run(&args.dir, args.workers, Duration::from_nanos(args.delay_ns)))
