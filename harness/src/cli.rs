@@ -273,6 +273,9 @@ pub struct AbArgs {
     /// Two builds of a Criterion bench, as `cargo bench --no-run` names them: every bench of both a cell.
     #[arg(long, num_args = 2, value_names = ["BASE_EXE", "HEAD_EXE"], conflicts_with = "a")]
     pub criterion: Vec<PathBuf>,
+    /// Only those of the benches whose name this matches.
+    #[arg(long, value_name = "REGEX", requires = "criterion")]
+    pub benches: Option<String>,
     /// The figure that the programs print, e.g. 'rate: ([0-9.]+)'; without it their wall time is compared.
     #[arg(long, value_name = "REGEX", requires = "a")]
     pub metric: Option<String>,

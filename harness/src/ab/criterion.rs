@@ -10,6 +10,7 @@ use std::time::Duration;
 use amdahl_gate::{Better, Metric};
 use amdahl_readers::{SUPPORTED, benches, supported, version_in};
 use amdahl_stats::{Margins, median};
+use regex_lite::Regex;
 
 use super::launch::{Launch, end_of_grace, launch};
 use super::{Arm, Arms, CellSpec, Round, RoundCell, RoundPlan};
@@ -39,10 +40,10 @@ pub struct Benches {
 }
 
 impl Benches {
-    /// Looks at both builds; nothing is measured yet.
+    /// Looks at both builds; nothing is measured yet. Without `only` every bench counts.
     pub fn new(
-        base: &Path,
-        head: &Path,
+        (base, head): (&Path, &Path),
+        only: Option<&Regex>,
         margins: Margins,
         probe: Option<GateProbe>,
         limit: Option<Duration>,
@@ -65,7 +66,19 @@ impl Benches {
             .map(|(name, from)| copy(from, scratch.path().join(name)));
         let [a, b, s] = copies;
         let copies = [a?, b?, s?];
-        let (in_base, in_head) = (listed(&copies[0], base)?, listed(&copies[1], head)?);
+        let (mut in_base, mut in_head) = (listed(&copies[0], base)?, listed(&copies[1], head)?);
+        if let Some(only) = only {
+            for names in [&mut in_base, &mut in_head] {
+                let first = names.first().cloned();
+                names.retain(|name| only.is_match(name));
+                if let (Some(first), true) = (first, names.is_empty()) {
+                    return Err(Unable(format!(
+                        "--benches {only}: matches no bench; the first is called {first}"
+                    ))
+                    .into());
+                }
+            }
+        }
         for (only, names) in
             [("A", in_base.difference(&in_head)), ("B", in_head.difference(&in_base))]
         {

@@ -75,7 +75,10 @@ fn arms(args: &AbArgs, settings: &Settings) -> anyhow::Result<Box<dyn Arms>> {
     let roots = Roots::default();
     let probe = (!args.no_gates).then(|| GateProbe::new(&roots, &Machine::read(&roots)));
     if let [base, head] = args.criterion.as_slice() {
-        return Ok(Box::new(Benches::new(base, head, margins, probe, settings.budget)?));
+        let only = args.benches.as_deref().map(Regex::new).transpose();
+        let only = only.map_err(|e| Unable(format!("--benches: {e}")))?;
+        let both = (base.as_path(), head.as_path());
+        return Ok(Box::new(Benches::new(both, only.as_ref(), margins, probe, settings.budget)?));
     }
     Ok(Box::new(Commands::new(asked(args, margins, settings)?, probe)))
 }

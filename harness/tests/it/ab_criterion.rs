@@ -102,6 +102,24 @@ fn two_builds_of_the_same_are_equivalent() {
 }
 
 #[test]
+fn benches_may_be_chosen_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let times = [("group/one", 100.0), ("group/two", 7.0), ("other", 1.0)];
+    let base = bench(dir.path(), "base", &times, V);
+    let head = bench(dir.path(), "head", &times, V);
+    let chosen = |regex: &str| ab(dir.path(), &base, &head, &["--json", "--benches", regex]);
+    let json: Value = serde_json::from_slice(&chosen("^group/t").stdout).unwrap();
+    let names = json["cells"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), ["group/two"]);
+    for (regex, says) in [("no such", "--benches no such: matches no bench"), ("(", "--benches:")] {
+        let out = chosen(regex);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{said}");
+        assert!(said.contains(says), "{said}");
+    }
+}
+
+#[test]
 fn what_is_no_bench_or_of_another_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
