@@ -99,7 +99,8 @@ pub fn judge(
         let n = series.values.len();
         let smallest_p = smallest_break_p(n);
         let too_short = (smallest_p > BREAK_P_MAX).then(|| {
-            format!("{n} points; no change can be shown before there are {}", points_needed())
+            let s = if n == 1 { "" } else { "s" };
+            format!("{n} point{s}; no change can be shown before there are {}", points_needed())
         });
         Judged { series, levels, smallest_p, too_short }
     });

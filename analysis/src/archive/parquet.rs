@@ -89,7 +89,8 @@ pub(super) fn points(pattern: &str) -> PolarsResult<Vec<RunPoint>> {
     let judged = col("arm")
         .eq(lit("model"))
         .and(col("pass").eq(lit("throughput")))
-        .and(col("stage").eq(lit("measure")));
+        .and(col("stage").eq(lit("measure")))
+        .and(col("status").neq(lit("not_run")));
     let rows = LazyFrame::scan_parquet(PlRefPath::new(pattern), args)?
         .filter(judged)
         .with_column(when(col("used")).then(col("rate")).otherwise(lit(NULL)).alias("rate"))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amdahl_schema::{Arm, Contest, Pass, Run, Stage, Trial};
+use amdahl_schema::{Arm, Contest, Pass, Run, Stage, Status, Trial};
 use amdahl_stats::{GateReading, gate_failure, median};
 
 use super::{Better, Index, Series, host_label};
@@ -30,7 +30,9 @@ pub fn points_of(run: &Run) -> Vec<RunPoint> {
     let mut cells: BTreeMap<String, (&Trial, Vec<f64>)> = BTreeMap::new();
     for ((_, trial), used) in run.trials.iter().zip(used) {
         let judged = trial.arm == Arm::Model && trial.pass == Pass::Throughput;
-        if !judged || trial.stage != Stage::Measure {
+        // What the budget left out was never asked of the machine: no point, and the parameters that name its cell are not known.
+        let asked = trial.outcome.status != Status::NotRun;
+        if !judged || !asked || trial.stage != Stage::Measure {
             continue;
         }
         let rates = &mut cells.entry(cell(trial)).or_insert((trial, Vec::new())).1;
@@ -156,6 +158,19 @@ mod tests {
         assert!(points_of(&run).iter().all(|p| p.rate.is_none()));
         let series = series_of(points_of(&run));
         assert!(series.iter().all(|s| s.missing == 1 && s.values.is_empty()));
+    }
+
+    #[test]
+    fn what_the_budget_left_out_is_no_point() {
+        let mut run = run();
+        let all = points_of(&run).len();
+        let left_out = run.trials[0].1.workers;
+        for (_, t) in run.trials.iter_mut().filter(|(_, t)| t.workers == left_out) {
+            t.outcome.status = Status::NotRun;
+            t.params.clear();
+        }
+        let points = points_of(&run);
+        assert!(points.len() < all && points.iter().all(|p| p.rate.is_some()), "{points:?}");
     }
 
     #[test]

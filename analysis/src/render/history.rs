@@ -103,7 +103,6 @@ fn runtime_before<'a>(s: &'a Judged, c: &Break) -> Option<&'a str> {
 pub fn markdown(h: &History) -> String {
     let changed = h.changed().count();
     let mut text = format!("# History of {}\n\n", plain(&h.name));
-    let s = |n: usize| if n == 1 { "" } else { "s" };
     let all = h.series.len();
     text.push_str(&format!("{changed} of {all} series changed{}.\n", regressed(h)));
     if changed > 0 {
@@ -158,6 +157,10 @@ fn row(s: &Judged, c: &Break) -> String {
     format!("| {name} | {n} | {at} | {before} | {after} | {change} | {p} | {} |\n", remark.trim())
 }
 
+fn s(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
+}
+
 /// What could have been seen, and how it was judged.
 fn seen(h: &History) -> String {
     let n = h.points().unwrap_or(0);
@@ -166,7 +169,8 @@ fn seen(h: &History) -> String {
             "In a series of {n} points a change of {sigma:.1} standard deviations of its noise is found in 95 % if {POINTS_AFTER} points come after it"
         ),
         None => format!(
-            "Series of {n} points are too short for a change with {POINTS_AFTER} points after it"
+            "A series of {n} point{} is too short for a change with {POINTS_AFTER} points after it",
+            s(n)
         ),
     };
     format!(
