@@ -5,7 +5,7 @@ ARGS ?=
 ANALYSIS_PROFILE := $(if $(FULL),release,analysis)
 AMDAHL := target/release/amdahl
 
-.PHONY: report test check bench runtimes build build-harness build-analysis clean
+.PHONY: report test check bench compare runtimes build build-harness build-analysis clean
 
 # The verdict is on the terminal before the heavy half is built, and nothing compiles while we measure.
 report: build-harness
@@ -34,6 +34,9 @@ test:
 check:
 	@scripts/need.sh cargo cc
 	scripts/check.sh
+
+compare: build
+	$(AMDAHL) compare $(BASE) $(NEW) $(ARGS)
 
 bench: build
 	cargo bench --locked -p amdahl-worker -p amdahl -p amdahl-stats

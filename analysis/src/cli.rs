@@ -25,6 +25,8 @@ pub enum Verb {
     Fit(FitArgs),
     /// Where did the level of a series change, over many runs or in any table?
     History(HistoryArgs),
+    /// Did the throughput of a recorded run change against another one?
+    Compare(CompareArgs),
     /// Keep runs as Parquet, by host, year and month; `history` reads it, and so does any other engine.
     Archive(ArchiveArgs),
 }
@@ -102,6 +104,41 @@ pub struct HistoryArgs {
     pub json_out: Option<PathBuf>,
 }
 
+/// Arguments of `compare`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CompareArgs {
+    /// The run that counts as before.
+    #[arg(value_name = "BASE")]
+    pub base: PathBuf,
+    /// The run that counts as after.
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// Compare runs of different machines too, and say so.
+    #[arg(long)]
+    pub force_host: bool,
+    /// Exit with 0 where BASE does not exist.
+    #[arg(long)]
+    pub allow_missing_base: bool,
+    /// A change within this is none, per cent.
+    #[arg(long, value_name = "PCT", default_value_t = 1.0)]
+    pub margin: f64,
+    /// Equivalent is what is shown to lie within this, per cent.
+    #[arg(long, value_name = "PCT", default_value_t = 3.0)]
+    pub equivalence: f64,
+    /// Exit with 3 where anything is left open.
+    #[arg(long)]
+    pub strict: bool,
+    /// Also write the verdict in a form: json, markdown, annotations, bmf, … (as `amdahl ab` has them).
+    #[arg(long, value_name = "FORM=FILE")]
+    pub write: Vec<String>,
+    /// Print JSON on stdout instead of the table.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the JSON to a file too.
+    #[arg(long, value_name = "FILE")]
+    pub json_out: Option<PathBuf>,
+}
+
 /// Arguments of `archive`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ArchiveArgs {
@@ -152,6 +189,7 @@ pub fn main() -> ExitCode {
         Verb::Report(args) => cmd::report::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Fit(args) => cmd::fit::run(args).map(|()| ExitCode::SUCCESS),
         Verb::History(args) => cmd::history::run(args),
+        Verb::Compare(args) => cmd::compare::run(args),
         Verb::Archive(args) => cmd::archive::run(args).map(|()| ExitCode::SUCCESS),
     };
     match result {

@@ -12,6 +12,7 @@ pub mod archive;
 pub mod bundle;
 pub mod cli;
 pub mod cmd;
+pub mod compare;
 pub mod export;
 pub mod history;
 pub mod laws;

@@ -40,6 +40,9 @@ pub enum Verb {
     /// Where did the level of a series change, over many runs or in any table (done by amdahl-analysis)?
     #[command(disable_help_flag = true)]
     History(SiblingArgs),
+    /// Did the throughput of a recorded run change against another one (done by amdahl-analysis)?
+    #[command(disable_help_flag = true)]
+    Compare(SiblingArgs),
     /// Keep runs as Parquet, by host, year and month (done by amdahl-analysis).
     #[command(disable_help_flag = true)]
     Archive(SiblingArgs),

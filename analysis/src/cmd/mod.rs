@@ -1,6 +1,7 @@
 //! One file a verb: arguments to effects. Errors are anyhow here and only here.
 
 pub mod archive;
+pub mod compare;
 pub mod fit;
 pub mod history;
 pub mod report;

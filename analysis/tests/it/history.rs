@@ -200,11 +200,11 @@ fn bad_input_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn the_readme_s_flags_are_those_of_history_and_archive() {
+fn the_readme_s_flags_are_those_of_history_archive_and_compare() {
     use clap::CommandFactory;
     let readme = include_str!("../../../README.md");
     let tree = amdahl_analysis::cli::Cli::command();
-    for verb in ["history", "archive"] {
+    for verb in ["history", "archive", "compare"] {
         let row = readme.lines().find(|l| l.starts_with(&format!("| `amdahl {verb} "))).unwrap();
         let mut documented: Vec<&str> =
             row.split(['`', ' ', '[', ']', '|']).filter_map(|w| w.strip_prefix("--")).collect();

@@ -3,6 +3,7 @@
 mod anonymous;
 mod baseline;
 mod bundle;
+mod compare;
 mod contention;
 mod experiments;
 mod figures;

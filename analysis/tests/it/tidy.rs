@@ -69,7 +69,21 @@ fn converters_of_figures_stop_in_export() {
 
 #[test]
 fn rooms_import_one_way() {
-    let later: [(&str, &[&str]); 13] = [
+    let later: [(&str, &[&str]); 14] = [
+        (
+            "src/compare",
+            &[
+                "archive",
+                "load",
+                "summarise",
+                "summary",
+                "plot",
+                "export",
+                "render",
+                "place",
+                "cmd",
+            ],
+        ),
         (
             "src/anonymise",
             &["load", "summarise", "summary", "plot", "export", "render", "place", "bundle", "cmd"],

@@ -39,6 +39,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Report(args) => sibling::run("report", &args.args),
         Verb::Fit(args) => sibling::run("fit", &args.args),
         Verb::History(args) => sibling::run("history", &args.args),
+        Verb::Compare(args) => sibling::run("compare", &args.args),
         Verb::Archive(args) => sibling::run("archive", &args.args),
         Verb::Guard(args) => Ok(guard::run(args.fd, &args.command)),
         Verb::Peer(args) => {

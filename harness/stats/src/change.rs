@@ -90,6 +90,36 @@ pub fn paired(logs: &[f64], margins: Margins) -> Evidence {
     }
 }
 
+/// The same where the machine itself may have changed between the two by anything from `drift.0` to `drift.1` (logarithms of ratios; 0 is always among them):
+/// changed is what exceeds the margin whatever of it is true, equivalent what lies within the margins whatever of it is true. The ratio is that of the values as
+/// they are.
+pub fn unpaired_beyond(
+    a: &[f64],
+    b: &[f64],
+    margins: Margins,
+    seed: u64,
+    drift: (f64, f64),
+) -> Evidence {
+    let (lo, hi) = (drift.0.min(0.0), drift.1.max(0.0));
+    let less = |by: f64| -> Vec<f64> { b.iter().map(|v| v - by).collect() };
+    let (fast, slow) =
+        (unpaired(a, &less(hi), margins, seed), unpaired(a, &less(lo), margins, seed));
+    Evidence {
+        ratio: permutation::interval(a, b, 0.95).map(exp),
+        near: fast.near && slow.near,
+        p_higher: fast.p_higher,
+        p_lower: slow.p_lower,
+        p_equivalent: fast.p_equivalent.max(slow.p_equivalent),
+        ..fast
+    }
+}
+
+/// Trials a side with which one cell of a family that was not taken in pairs can be shown to have changed; `None` where the drawn relabellings are too few for any.
+pub fn trials_for(family: usize) -> Option<usize> {
+    let strictest = ALPHA / family.max(1) as f64;
+    (2..=12).find(|n| 2.0 * permutation::smallest_p(*n, *n) <= strictest)
+}
+
 fn exp(i: Interval) -> Interval {
     Interval { estimate: i.estimate.exp(), lo: i.lo.exp(), hi: i.hi.exp(), n: i.n }
 }
@@ -191,5 +221,26 @@ mod tests {
             "same data, same seed, same evidence"
         );
         assert!(unpaired(&a, &a, Margins::default(), 1).p_equivalent < 0.01);
+    }
+
+    /// 5 % more on a machine that may have gained 3 to 5 % is no change that was shown, nor is it equivalent; of one that gained 1 % it is one.
+    #[test]
+    fn what_the_machine_may_have_done_is_no_change() {
+        let (a, b) = (noise(8, 0.0, 0.002, 11), noise(8, 1.05_f64.ln(), 0.002, 12));
+        let judged =
+            |lo: f64, hi: f64| unpaired_beyond(&a, &b, Margins::default(), 1, (lo.ln(), hi.ln()));
+        let explained = judged(1.03, 1.05);
+        assert!(explained.p_changed() > 0.9 && !explained.near, "{explained:?}");
+        assert!(judged(0.99, 1.01).p_changed() < 0.01);
+        assert_eq!(judged(1.0, 1.0), unpaired(&a, &b, Margins::default(), 1));
+        // A slower machine explains no gain.
+        assert!(judged(0.90, 0.95).p_changed() < 0.01);
+    }
+
+    #[test]
+    fn trials_that_a_family_needs() {
+        // 20 ways give p .1, 70 give 2 / 70, 924 give 2 / 924.
+        assert_eq!((trials_for(1), trials_for(12), trials_for(60)), (Some(4), Some(6), Some(7)));
+        assert_eq!(trials_for(10_000), None);
     }
 }

@@ -26,7 +26,9 @@ pub use breaks::{
     p_of_largest, smallest_break_p,
 };
 pub use budget::{Budget, BudgetInput, Limit, TimeUse, loss_budget};
-pub use change::{ALPHA, Evidence, Margins, PERMUTATIONS, paired, unpaired};
+pub use change::{
+    ALPHA, Evidence, Margins, PERMUTATIONS, paired, trials_for, unpaired, unpaired_beyond,
+};
 pub use contention::{
     Bracket, BracketPlace, CONVOY_HANDOFFS, Convoys, Fairness, Groups, Held, LONG_HOLD, LockLoad,
     bracket, convoys, fairness, group, jain, lock_load, lwss, mttr, owner_change_rate, queues,
