@@ -253,7 +253,7 @@ fn outcome_kinds_are_those_the_harness_writes() {
 
 #[test]
 fn flags_are_those_the_harness_writes() {
-    let written = after(&harness_sources(), ".flags.push(format!(\"", ':');
+    let written = after(&harness_sources(), "flags.push(format!(\"", ':');
     let table = rows("Trial").into_iter().filter(|c| c.len() == 2 && c[0] != "flag");
     let documented: BTreeSet<String> =
         table.flat_map(|c| quoted(&c[0]).collect::<Vec<_>>()).map(|f| f.replace(' ', "")).collect();
