@@ -219,7 +219,14 @@ fn no_object_is_left_out() {
 /// The measuring program's sources, without blanks; tests at their ends left out.
 fn harness_sources() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src");
-    let rooms = ["trial/mod.rs", "trial/prove.rs", "worker/link.rs", "cmd/run/live.rs", "run.rs"];
+    let rooms = [
+        "trial/mod.rs",
+        "trial/cast.rs",
+        "trial/prove.rs",
+        "worker/link.rs",
+        "cmd/run/live.rs",
+        "run.rs",
+    ];
     let text = rooms.map(|room| {
         let text = fs::read_to_string(root.join(room)).unwrap_or_else(|e| panic!("{room}: {e}"));
         text.split("#[cfg(test)]").next().unwrap().to_owned()
