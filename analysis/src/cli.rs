@@ -131,6 +131,9 @@ pub struct CompareArgs {
     /// Also write the verdict in a form: json, markdown, annotations, bmf, … (as `amdahl ab` has them).
     #[arg(long, value_name = "FORM=FILE")]
     pub write: Vec<String>,
+    /// Write compare.md, verdicts.json, the figure and all rates to this directory.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Print JSON on stdout instead of the table.
     #[arg(long)]
     pub json: bool,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use amdahl_gate::{Better, Cell, Metric, Report, Verdict};
-use amdahl_schema::{Arm, Pass, Run, Stage};
+use amdahl_schema::{Arm, Pass, Run, Stage, Status};
 use amdahl_stats::{
     ALPHA, Decision, Evidence, Interval, Margins, decide_family, median, trials_for, unpaired,
     unpaired_beyond,
@@ -25,8 +25,8 @@ pub struct Compared {
     pub report: Report,
     /// By how much what the machine allows changed between the runs, by cell; only those that can be told.
     pub drift: BTreeMap<String, Interval>,
-    /// Cells of one run alone.
-    pub unmatched: Vec<String>,
+    /// Cells that have a rate to be used in BASE alone, in NEW alone.
+    pub unmatched: [Vec<String>; 2],
 }
 
 /// Rates of one run by cell: those that may be used, and how many may not.
@@ -52,7 +52,9 @@ impl Sample {
 pub fn judge(base: &Run, new: &Run, margins: Margins) -> Compared {
     let (a, b) = (rates(base), rates(new));
     let drift = drift(&a, &b, margins);
-    let names: Vec<&String> = a.models.keys().filter(|n| b.models.contains_key(*n)).collect();
+    let measured = |x: &Rates, n: &str| x.models.get(n).is_some_and(|s| !s.rates.is_empty());
+    let both = |n: &&String| measured(&a, n) && measured(&b, n);
+    let names: Vec<&String> = a.models.keys().filter(both).collect();
     let of = |name: &String| {
         drift.get(name).or_else(|| drift.get(REFERENCE).filter(|_| name != REFERENCE))
     };
@@ -75,11 +77,10 @@ pub fn judge(base: &Run, new: &Run, margins: Margins) -> Compared {
             cell
         })
         .collect();
-    let alone = |x: &Rates, y: &Rates, run: &str| -> Vec<String> {
-        let mine = x.models.keys().filter(|n| !y.models.contains_key(*n));
-        mine.map(|n| format!("{n} (only in {run})")).collect()
+    let alone = |x: &Rates, y: &Rates| -> Vec<String> {
+        x.models.keys().filter(|n| measured(x, n) && !measured(y, n)).cloned().collect()
     };
-    let unmatched = [alone(&a, &b, "BASE"), alone(&b, &a, "NEW")].concat();
+    let unmatched = [alone(&a, &b), alone(&b, &a)];
     Compared { report: Report { cells, sentinel: None }, drift, unmatched }
 }
 
@@ -141,7 +142,9 @@ fn drift(a: &Rates, b: &Rates, margins: Margins) -> BTreeMap<String, Interval> {
 fn rates(run: &Run) -> Rates {
     let mut rates = Rates::default();
     for ((_, trial), used) in run.trials.iter().zip(used_trials(run)) {
-        if trial.pass != Pass::Throughput || trial.stage != Stage::Measure {
+        // What the budget left out was never asked of the machine, and the parameters that name its cell are not known.
+        let asked = trial.outcome.status != Status::NotRun;
+        if trial.pass != Pass::Throughput || trial.stage != Stage::Measure || !asked {
             continue;
         }
         let arm = match trial.arm {

@@ -4,18 +4,19 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use amdahl_gate::{Wanted, check, publish, report_json, terminal};
+use amdahl_gate::{Wanted, check, publish};
 use amdahl_schema::{Run, RunKind, read_run};
 use amdahl_stats::Margins;
 use anyhow::{Context, Result, anyhow, bail};
-use serde_json::json;
 
 use crate::cli::CompareArgs;
 use crate::cmd::say;
-use crate::compare::{Compared, SEED, judge};
+use crate::compare::judge;
 use crate::history::host_label;
+use crate::place;
+use crate::render::compare::{self as render, Facts};
 
-const RECORDED: &str = "Two recorded runs were not interleaved and a change has no second sample to confirm it: `amdahl ab` measures both sides in turn and says more.";
+const RECORDED: &str = "Pairs are trials a side here. Two recorded runs were not interleaved and a change has no second sample to confirm it: `amdahl ab` measures both sides in turn and says more.";
 
 /// Reads, judges, prints: 1 if a cell regressed.
 pub fn run(args: &CompareArgs) -> Result<ExitCode> {
@@ -48,41 +49,26 @@ pub fn run(args: &CompareArgs) -> Result<ExitCode> {
             args.new.display()
         );
     }
-    let mut value = report_json(&compared.report);
-    value["base"] = base.header.neutral_name().into();
-    value["new"] = new.header.neutral_name().into();
-    value["seed"] = SEED.into();
-    value["drift"] = drift_json(&compared);
-    value["unmatched"] = json!(compared.unmatched);
-    value["notes"] = json!(notes);
-    let machine = serde_json::to_string_pretty(&value)? + "\n";
+    let facts = Facts { base: base.header.neutral_name(), new: new.header.neutral_name(), notes };
+    let machine = serde_json::to_string_pretty(&render::json(&compared, &facts))? + "\n";
+    let mut last = String::new();
+    if let Some(dir) = &args.out {
+        let rendered = render::files(&compared, &facts)?;
+        place::place(&rendered, dir)?;
+        let text = dir.join(render::TEXT_FILE);
+        last = format!("comparison: {}\n", text.display());
+    }
     if let Some(file) = &args.json_out {
         fs::write(file, &machine).with_context(|| file.display().to_string())?;
     }
     let lines = publish(&compared.report, &wanted).map_err(|e| anyhow!(e))?;
     if args.json {
-        eprint!("{lines}");
+        eprint!("{lines}{last}");
         say(&machine)?;
     } else {
-        say(&(text(&compared, &notes) + &lines))?;
+        say(&(render::text(&compared, &facts) + &lines + &last))?;
     }
     Ok(ExitCode::from(compared.report.exit_code(args.strict)))
-}
-
-fn text(compared: &Compared, notes: &[String]) -> String {
-    let mut text = terminal(&compared.report);
-    for (name, i) in &compared.drift {
-        text += &format!("machine: {name} x{:.3} [{:.3}, {:.3}]\n", i.estimate, i.lo, i.hi);
-    }
-    for line in compared.unmatched.iter().chain(notes) {
-        text += &format!("note: {line}\n");
-    }
-    text
-}
-
-fn drift_json(compared: &Compared) -> serde_json::Value {
-    let one = |(name, i): (&String, &amdahl_stats::Interval)| json!({"name": name, "estimate": i.estimate, "ci95": [i.lo, i.hi]});
-    compared.drift.iter().map(one).collect()
 }
 
 fn read(dir: &Path) -> Result<Run> {

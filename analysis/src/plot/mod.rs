@@ -11,6 +11,7 @@ pub mod budget;
 pub mod budgets;
 pub mod canvas;
 pub mod clip;
+pub mod compare;
 pub mod contention;
 pub mod decision;
 pub mod efficiency;

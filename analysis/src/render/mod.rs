@@ -3,6 +3,7 @@
 //! The same summary gives the same bytes: no clock, no path of this machine, no order of a hash.
 
 mod caption;
+pub mod compare;
 mod contention;
 mod csv;
 mod figures;

@@ -12,7 +12,7 @@ use crate::visual::{DRAWINGS, assert_no_faults};
 /// Resolution of the pictures in git.
 const PICTURE_DPI: u32 = 60;
 /// All pictures together, bytes.
-const PICTURES_MAX: u64 = 500_000;
+const PICTURES_MAX: u64 = 550_000;
 /// Cases whose figures look like those of `gil-and-threads`: their goldens hold what they are for.
 const ALIKE: [&str; 4] = ["absent-python", "budget-limited", "many-unreached", "torn-line"];
 /// Largest mean difference of a picture, of 255.

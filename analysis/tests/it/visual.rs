@@ -35,6 +35,7 @@ static CASES: LazyLock<BTreeMap<String, Files>> = LazyLock::new(|| {
     cases.insert("every-runtime".to_owned(), made(&every_runtime()));
     cases.insert("fit".to_owned(), fit());
     cases.insert("history".to_owned(), history(&golden.join("history/table.csv")));
+    cases.insert("compare".to_owned(), crate::compare::pictured());
     cases
 });
 
