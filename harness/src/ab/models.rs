@@ -86,6 +86,9 @@ pub struct Models {
     together: bool,
     rng: SplitMix,
     rounds: usize,
+    /// Turns there and back, and those of them that are left out.
+    turns: usize,
+    missed: usize,
     /// By arm, A and B: what the worker chose in a round that went well.
     chosen: [Option<BTreeMap<String, String>>; 2],
 }
@@ -103,7 +106,17 @@ impl Models {
         let together =
             duel.a.found.runtime.id == duel.b.found.runtime.id && can(&duel.a) && can(&duel.b);
         let rng = SplitMix::new(duel.seed.wrapping_add(1));
-        Self { duel, site, cells, together, rng, rounds: 0, chosen: [None, None] }
+        Self {
+            duel,
+            site,
+            cells,
+            together,
+            rng,
+            rounds: 0,
+            turns: 0,
+            missed: 0,
+            chosen: [None, None],
+        }
     }
 
     /// The trials of each arm of the plan.
@@ -133,6 +146,9 @@ impl Models {
         // There and back: whatever drifts evenly meets all cells alike.
         let order: Vec<usize> = (0..blocks.len()).chain((0..blocks.len()).rev()).collect();
         let slots = stage.alternate(&duel.a.found, &blocks, &order, SPAN_NS);
+        self.turns += slots.len() / order.len();
+        let (slots, missed) = without_missed(slots, order.len());
+        self.missed += missed;
         let mut by_arm = vec![Vec::new(); blocks.len()];
         for (slot, cell) in slots.into_iter().zip(order.iter().cycle()) {
             by_arm[*cell].push(slot);
@@ -197,6 +213,19 @@ impl Arms for Models {
     fn narrow(&mut self, _: &[usize]) {}
 
     fn remarks(&self) -> Vec<String> {
+        let missed = (self.missed > 0).then(|| {
+            format!(
+                "{} of {} turns are left out: in them workers were kept from working at the same time",
+                self.missed, self.turns
+            )
+        });
+        missed.into_iter().chain(self.unlike_work()).collect()
+    }
+}
+
+impl Models {
+    /// What the workers chose by themselves, and chose differently.
+    fn unlike_work(&self) -> Vec<String> {
         let [Some(a), Some(b)] = &self.chosen else { return Vec::new() };
         let asked = |key: &String| {
             self.duel.a.params.contains_key(key) || self.duel.b.params.contains_key(key)
@@ -260,6 +289,19 @@ fn described(params: &BTreeMap<String, String>) -> String {
 /// Whether the next process may do better: workers that missed each other on a busy machine.
 fn is_luck(trial: &Trial) -> bool {
     matches!(trial.outcome.kind.as_deref(), Some("contest" | "stamps"))
+}
+
+/// The slots of those turns in which nobody missed anybody, and how many turns those leave out. Other programs take a CPU for longer than a slot lasts,
+/// which says nothing of the arms, and all of them lose the turn. Where that is most of the turns the pair is to be lost, so all stay.
+fn without_missed(slots: Vec<Trial>, of_a_turn: usize) -> (Vec<Trial>, usize) {
+    let missed = |turn: &[Trial]| turn.iter().any(|t| !t.usable() && is_luck(t));
+    let (turns, n) =
+        (slots.len() / of_a_turn, slots.chunks(of_a_turn).filter(|t| missed(t)).count());
+    if n == 0 || n * 2 > turns {
+        return (slots, 0);
+    }
+    let kept = slots.chunks(of_a_turn).filter(|turn| !missed(turn));
+    (kept.flatten().cloned().collect(), n)
 }
 
 /// Operations a second of a trial, or over all the slots of an arm: each worker's operations by the time that they took. One that can't be

@@ -163,6 +163,23 @@ fn a_slot_that_lies_costs_its_pair_and_says_why() {
     assert_eq!(cell.verdict, Verdict::Equivalent);
 }
 
+/// Whoever takes a CPU for the time of a slot takes it from no arm in particular.
+#[test]
+fn a_turn_in_which_workers_missed_each_other_is_left_out_and_told() {
+    let slots = Rc::new(Cell::new(0));
+    let behave = move |w: u32, _: u32, _: bool| {
+        slots.set(slots.get() + u32::from(w == 0));
+        // An operation of 1 s: none is completed in the slot.
+        Worker { rate: if slots.get() == 8 && w == 0 { 1.0 } else { HONEST.rate }, ..HONEST }
+    };
+    let (report, sent) = compare(&["alternate"], 100, behave, |line| line);
+    let report = report.unwrap();
+    let cell = &report.cells[0];
+    assert_eq!((cell.pairs, sent.borrow().len()), (12, 12), "{:?}", cell.reasons);
+    assert!(cell.reasons.iter().any(|r| r.starts_with("1 of ")), "{:?}", cell.reasons);
+    assert_eq!(cell.verdict, Verdict::Equivalent);
+}
+
 #[test]
 fn a_worker_that_mixes_up_its_slots_is_not_believed() {
     let tamper = |mut line: Line| {
