@@ -1,9 +1,10 @@
 //! The gate on noise of real machines: A/A pairs that were measured once, judged as so many reports. `cargo bench -p amdahl --bench resample -- [REPORTS] [FILE…]`
 //!
-//! A file is what `amdahl ab --json-out` wrote of a program against itself; without any, those beside this bench, by machine state (`aa/quiet`,
-//! `aa/busy`). A report has 60 cells; each is a stretch of neighbouring pairs of one file, so whatever drifts or comes in bursts stays as it was.
-//! The very engine of `amdahl ab` judges them, the confirmation from other stretches. Then the same with 2, 3 and 5 % more time of B in one cell
-//! of three, and how often the interval of a ratio of 1.03 holds it. A change that is called where there is none ends it with status 1.
+//! A file is what `amdahl ab --json-out` wrote of something against itself; without any, those beside this bench, by machine state (made by
+//! `aa/record.sh`). A report has 60 cells; each is a stretch of neighbouring pairs of one file, so whatever drifts or comes in bursts stays as it was.
+//! The very engine of `amdahl ab` judges them, with its confirmation from the pairs that follow. Then the same with 2, 3 and 5 % more time of B
+//! in every third cell, and how often the interval of a cell's ratio holds it. A change that is called where there is none, or in the wrong
+//! direction, ends it with status 1.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
